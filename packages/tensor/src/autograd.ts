@@ -1,0 +1,255 @@
+import { ones } from './create.js';
+import { LifetimeError, ShapeError } from './errors.js';
+import { sameShape } from './shape.js';
+import { keep, scope } from './scope.js';
+import type { Tensor } from './tensor.js';
+
+/** What an operation's backward pass is given besides the gradient of its output. */
+export interface BackwardContext {
+  /** The tensors that the operation saved, in the order it named them. */
+  readonly saved: readonly Tensor[];
+  /** Whether a gradient of input `i` is wanted. */
+  needs(i: number): boolean;
+  /**
+   * The gradient that input `i` already has and that may be added to in place, or null. An operation that can
+   * accumulate adds to it and returns it; one that cannot ignores it and returns a new tensor.
+   */
+  into(i: number): Tensor | null;
+}
+
+/** Gradients of the inputs, in their order; null for one that is not wanted. May return `g` itself. */
+export type Backward = (g: Tensor, context: BackwardContext) => readonly (Tensor | null)[];
+
+/** One recorded operation: the tape is the graph of these. */
+export class Node {
+  static count = 0;
+  readonly id = Node.count++; // later operations have larger ids: their order is a topological one
+  references = 1; // the output tensor, and each later node that reads it
+  released = false;
+  readonly versions: readonly number[];
+
+  constructor(
+    readonly name: string,
+    readonly inputs: readonly Tensor[], // may be disposed by now: only shape, node and grad are read
+    readonly saved: readonly Tensor[],
+    readonly backward: Backward,
+  ) {
+    this.versions = saved.map((tensor) => tensor.storage.version);
+  }
+}
+
+let enabled = true;
+
+/** Whether operations are recorded. */
+export function isGradEnabled(): boolean {
+  return enabled;
+}
+
+/** Runs `body` without recording: its results need no gradient. */
+export function noGrad<T>(body: () => T): T {
+  return withGrad(false, body);
+}
+
+/** Runs `body` with recording on, also inside `noGrad`. */
+export function enableGrad<T>(body: () => T): T {
+  return withGrad(true, body);
+}
+
+function withGrad<T>(mode: boolean, body: () => T): T {
+  const before = enabled;
+  enabled = mode;
+  try {
+    return body();
+  } finally {
+    enabled = before;
+  }
+}
+
+/**
+ * Makes `output` the recorded result of an operation on `inputs`. This is how every operation with a gradient is
+ * defined, in this package and above it.
+ *
+ * @param name - the operation's name, for messages
+ * @param saved - what `backward` reads; kept alive until the backward pass has run or the graph is dropped
+ * @returns `output`, which needs a gradient if one of the inputs does and recording is on
+ */
+export function record(
+  name: string,
+  inputs: readonly Tensor[],
+  output: Tensor,
+  saved: readonly Tensor[],
+  backward: Backward,
+): Tensor {
+  if (!enabled || !inputs.some((input) => input.requiresGrad)) return output;
+  const node = new Node(
+    name,
+    inputs,
+    saved.map((tensor) => tensor.alias()),
+    backward,
+  );
+  for (const input of inputs) if (input.node) input.node.references++;
+  output.node = node;
+  output.requiresGrad = true;
+  return output;
+}
+
+/** Drops one reference to a node; the last one frees what it saved, and lets go of its inputs in turn. */
+export function releaseNode(node: Node): void {
+  const pending = [node];
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    if (--next.references > 0) continue;
+    freeSaved(next);
+    for (const input of next.inputs) if (input.node) pending.push(input.node);
+  }
+}
+
+function freeSaved(node: Node): void {
+  if (node.released) return;
+  node.released = true;
+  for (const tensor of node.saved) tensor.dispose();
+}
+
+/**
+ * Adds the gradient of `output` with respect to every leaf that it depends on and that needs one to that leaf's
+ * `grad`. Frees what the graph had saved as it goes.
+ *
+ * @param gradient - gradient of whatever `output` feeds, with its shape; 1 if left out, for which it must be one element
+ * @param options.retainGraph - keep what was saved, so that the same graph can be run backward again
+ * @throws ShapeError if `output` is not one element and no `gradient` is given, or shapes differ
+ * @throws LifetimeError if the graph was freed, or a saved tensor was changed in place since
+ */
+export function backward(output: Tensor, gradient?: Tensor, options: { retainGraph?: boolean } = {}): void {
+  if (!output.requiresGrad) {
+    throw new LifetimeError(
+      'backward: the output needs no gradient: nothing it was made from has requiresGrad, or it was made under noGrad',
+    );
+  }
+  const seed = gradient ?? unitGradient(output);
+  if (!sameShape(seed.shape, output.shape)) {
+    throw new ShapeError(`backward: the gradient must have the output's shape: expected [${output.shape}], got [${seed.shape}]`);
+  }
+  const pass = new BackwardPass(options.retainGraph ?? false);
+  try {
+    noGrad(() => pass.run(output, seed));
+  } finally {
+    pass.dispose();
+    if (!gradient) seed.dispose();
+  }
+}
+
+function unitGradient(output: Tensor): Tensor {
+  if (output.size !== 1) {
+    throw new ShapeError(
+      `backward: an output of one element is expected where no gradient is given, got [${output.shape}]; ` +
+        'reduce it with sum() or mean(), or pass its gradient',
+    );
+  }
+  return ones(output.shape, { device: output.device });
+}
+
+/** One walk over the tape from its end to the leaves. */
+class BackwardPass {
+  private readonly gradients = new Map<Node, Tensor>();
+
+  constructor(private readonly retainGraph: boolean) {}
+
+  run(output: Tensor, seed: Tensor): void {
+    this.add(output, seed.alias());
+    if (!output.node) return;
+    for (const node of this.order(output.node)) this.step(node);
+  }
+
+  /** Every node that the root depends on, latest first. */
+  private order(root: Node): Node[] {
+    const seen = new Set<Node>([root]);
+    const pending = [root];
+    for (let node = pending.pop(); node; node = pending.pop()) {
+      for (const input of node.inputs) {
+        if (input.node && !seen.has(input.node)) {
+          seen.add(input.node);
+          pending.push(input.node);
+        }
+      }
+    }
+    return [...seen].sort((a, b) => b.id - a.id);
+  }
+
+  private step(node: Node): void {
+    const g = this.gradients.get(node);
+    if (!g) return;
+    this.check(node);
+    this.gradients.delete(node);
+    const context: BackwardContext = {
+      saved: node.saved,
+      needs: (i) => node.inputs[i]!.requiresGrad,
+      into: (i) => this.owned(node.inputs[i]!),
+    };
+    const results = scope(() => node.backward(g, context).map((result, i, all) => unique(result, i, all, g)));
+    g.dispose();
+    for (let i = 0; i < node.inputs.length; i++) {
+      const input = node.inputs[i]!;
+      const result = results[i];
+      if (!input.requiresGrad || !result) continue;
+      if (!sameShape(result.shape, input.shape)) {
+        throw new ShapeError(
+          `${node.name}: the gradient of input ${i} must have its shape: expected [${input.shape}], got [${result.shape}]`,
+        );
+      }
+      this.add(input, result);
+    }
+    if (!this.retainGraph) freeSaved(node);
+  }
+
+  private check(node: Node): void {
+    if (node.released) {
+      throw new LifetimeError(
+        `backward: what ${node.name} saved was freed by an earlier backward pass; pass { retainGraph: true } to that one`,
+      );
+    }
+    for (let i = 0; i < node.saved.length; i++) {
+      if (node.saved[i]!.storage.version !== node.versions[i]) {
+        throw new LifetimeError(
+          `backward: tensor ${i} that ${node.name} saved was changed in place since; change it after the backward pass, or clone it first`,
+        );
+      }
+    }
+  }
+
+  /** The gradient gathered so far for a tensor, if nobody else looks at its memory. */
+  private owned(input: Tensor): Tensor | null {
+    const sum = input.node ? this.gradients.get(input.node) : input.grad;
+    return sum && sum.storage.references === 1 ? sum : null;
+  }
+
+  private add(input: Tensor, gradient: Tensor): void {
+    const before = input.node ? this.gradients.get(input.node) : input.grad;
+    if (before === gradient) return; // added in place
+    let sum = gradient;
+    if (before) {
+      sum = this.owned(input) ? before.add_(gradient) : before.add(gradient);
+      gradient.dispose();
+      if (sum !== before) before.dispose();
+    } else if (!input.node && gradient.storage.references > 1) {
+      sum = gradient.clone(); // a leaf's gradient may be changed in place: it shares memory with nobody
+      gradient.dispose();
+    }
+    keep(sum);
+    if (input.node) this.gradients.set(input.node, sum);
+    else input.grad = sum;
+  }
+
+  /** Frees the gradients that a failed walk left behind. */
+  dispose(): void {
+    for (const gradient of this.gradients.values()) gradient.dispose();
+  }
+}
+
+/** A handle of its own for a gradient that is `g` itself or is returned for two inputs. */
+function unique(
+  result: Tensor | null,
+  i: number,
+  all: readonly (Tensor | null)[],
+  g: Tensor,
+): Tensor | null {
+  return result && (result === g || all.indexOf(result) < i) ? result.alias() : result;
+}

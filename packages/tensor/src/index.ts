@@ -1,0 +1,83 @@
+export { type Backward, type BackwardContext, backward, enableGrad, isGradEnabled, noGrad, record } from './autograd.js';
+export { cpu, CpuDevice } from './cpu/index.js';
+export { arange, fromBytes, full, type NestedNumbers, ones, tensor, type TensorOptions, zeros } from './create.js';
+export type { Device, DeviceBuffer } from './device.js';
+export { type DeviceLike, resolveDevice } from './devices.js';
+export { BYTES, type DType, isFloating } from './dtype.js';
+export { DeviceError, DtypeError, LifetimeError, ShapeError } from './errors.js';
+export type {
+  AttentionArguments,
+  AttentionGradients,
+  AttentionKernels,
+  HeadStrides,
+  RopeArguments,
+} from './kernels/attention.js';
+export type { BinaryOp, ElementwiseKernels, GateOp, UnaryOp } from './kernels/elementwise.js';
+export type { Kernels } from './kernels/index.js';
+export type { LossKernels } from './kernels/loss.js';
+export type { MatmulArguments, MatmulKernels } from './kernels/matmul.js';
+export type { MovementKernels } from './kernels/movement.js';
+export type { NormalizationKernels } from './kernels/normalization.js';
+export type { AdamArguments, OptimizerKernels, SgdArguments } from './kernels/optimizer.js';
+export type { FourBitWeight, QuantizationKernels } from './kernels/quantization.js';
+export type { RandomKernels, RandomStream } from './kernels/random.js';
+export type { ReduceOp, ReductionKernels } from './kernels/reduction.js';
+export { type DeviceMemory, MemoryError, type MemoryPressure, type PressureListener } from './memory.js';
+export { add, div, maskedFill, maximum, minimum, mul, pow, sub, where } from './ops/arithmetic.js';
+export { embedding } from './ops/indexing.js';
+export {
+  abs,
+  clampMax,
+  clampMin,
+  cos,
+  erf,
+  exp,
+  gelu,
+  log,
+  neg,
+  quickGelu,
+  reciprocal,
+  relu,
+  rsqrt,
+  sigmoid,
+  sign,
+  silu,
+  sin,
+  sqrt,
+  square,
+  tanh,
+} from './ops/math.js';
+export { linear, type MatmulOptions, matmul } from './ops/matmul.js';
+export {
+  cast,
+  cat,
+  expand,
+  flatten,
+  narrow,
+  permute,
+  reshape,
+  split,
+  squeeze,
+  stack,
+  transpose,
+  unsqueeze,
+} from './ops/movement.js';
+export { commonDevice, widen } from './ops/operand.js';
+export {
+  amax,
+  amaxAbs,
+  amin,
+  argmax,
+  type Axes,
+  countNonFinite,
+  mean,
+  sum,
+  sumAbs,
+  sumSquares,
+} from './ops/reduction.js';
+export { logSoftmax, softmax } from './ops/softmax.js';
+export { dropout, Generator, type GeneratorState, rand, randn, type RandomOptions, randperm } from './random.js';
+export { checkpoint } from './recompute.js';
+export { keep, scope } from './scope.js';
+export type { Shape } from './shape.js';
+export { checkTensor, type HostArray, isTensor, type Operand, Tensor } from './tensor.js';
