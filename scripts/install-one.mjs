@@ -1,0 +1,75 @@
+// Installs one packed package in an empty project, as a user would, and checks that it brings its own dependencies and
+// no other Burin package, and that the example of its README runs there. Needs the builds, not the registry.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+
+const packages = fileURLToPath(new URL('../packages/', import.meta.url));
+const name = process.argv[2] ?? 'lora';
+
+const manifest = (folder) => JSON.parse(readFileSync(join(packages, folder, 'package.json'), 'utf8'));
+
+/** The package and all Burin packages below it. */
+function withDependencies(folder, found = new Set()) {
+  found.add(folder);
+  for (const dependency of Object.keys(manifest(folder).dependencies ?? {})) {
+    if (dependency.startsWith('@burin/')) withDependencies(dependency.slice('@burin/'.length), found);
+  }
+  return found;
+}
+
+function run(command, args, cwd) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${error ?? ''}${stdout}${stderr}`);
+  return stdout;
+}
+
+/** Packs with the pnpm that runs this script, which turns `workspace:^` into versions. */
+function pack(folder, destination) {
+  const pnpm = process.env.npm_execpath;
+  const [command, ...first] = pnpm?.includes('pnpm') ? [process.execPath, pnpm] : ['npx', '-y', 'pnpm@10'];
+  run(command, [...first, 'pack', '--pack-destination', destination], join(packages, folder));
+  const { name: packageName, version } = manifest(folder);
+  return `file:./${packageName.slice(1).replace('/', '-')}-${version}.tgz`;
+}
+
+function installIn(project) {
+  const tarballs = new Map([...withDependencies(name)].map((folder) => [`@burin/${folder}`, pack(folder, project)]));
+  const [[main, tarball], ...others] = tarballs;
+  const contents = {
+    private: true,
+    type: 'module',
+    dependencies: { [main]: tarball },
+    // Only says where a dependency is found, as the packages are not in a registry; adds none by itself.
+    overrides: Object.fromEntries(others),
+  };
+  writeFileSync(join(project, 'package.json'), JSON.stringify(contents));
+  run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], project);
+  return [...tarballs.keys()].sort();
+}
+
+const project = mkdtempSync(join(tmpdir(), 'burin-install-'));
+try {
+  const expected = installIn(project);
+  const installed = readdirSync(join(project, 'node_modules/@burin'))
+    .map((folder) => `@burin/${folder}`)
+    .sort();
+  if (installed.join() !== expected.join()) throw new Error(`expected ${expected}, but npm installed ${installed}`);
+  console.log(`@burin/${name} brings ${installed.join(', ')}`);
+
+  const readme = readFileSync(join(project, `node_modules/@burin/${name}/README.md`), 'utf8');
+  const blocks = [...readme.matchAll(/^```ts[ \t]*\n([\s\S]*?)^```[ \t]*$/gm)].map((block) => block[1]);
+  if (blocks.length === 0) throw new Error(`@burin/${name}: the README has no example`);
+  for (const [index, source] of blocks.entries()) {
+    const file = join(project, `example-${index + 1}.js`);
+    const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
+    writeFileSync(file, ts.transpileModule(source, { compilerOptions }).outputText);
+    process.stdout.write(run(process.execPath, [file], project));
+  }
+  console.log(`the ${blocks.length} examples of its README run there`);
+} finally {
+  rmSync(project, { recursive: true, force: true });
+}
