@@ -20,17 +20,18 @@ globalThis.__log = (line, ...values) =>
  * the names of packages leading to their sources; what each `console.log` prints is compared with the comment behind it.
  *
  * @param readme - where the README lies: `new URL('../README.md', import.meta.url)`
+ * @param folder - the package in whose name the examples import; by default the one that the README lies in
  * @example
  * testReadme(new URL('../README.md', import.meta.url));
  */
-export function testReadme(readme: URL): void {
+export function testReadme(readme: URL, folder = new URL('.', readme)): void {
   const examples = readExamples(readFileSync(readme, 'utf8'));
   describe('README.md', () => {
     it('has an example', () => expect(examples.length).toBeGreaterThan(0));
     for (const example of examples) {
       it(`runs the example of line ${example.line}`, { timeout: 60_000 }, () => {
         const { code, expected } = instrument(example);
-        const printed = run(code, fileURLToPath(new URL('.', readme)));
+        const printed = run(code, fileURLToPath(folder));
         for (const { line, text } of expected) {
           expect(printed.has(line), `README.md:${line}: console.log was not reached`).toBe(true);
           expect(compareOutput(printed.get(line)!, text), `README.md:${line}`).toBe('');
