@@ -10,6 +10,7 @@ export function project(name: string) {
     test: {
       name,
       environment: 'node',
+      testTimeout: 30_000, // two busy cores are slow; a hang is still found
       include: ['test/**/*.test.ts'],
       benchmark: { include: ['bench/**/*.bench.ts'] },
       // Errors in other files are reported by `check`; here only the type tests themselves count.
