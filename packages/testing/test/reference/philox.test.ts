@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { expectClose } from '../../src/index.js';
 import { dropout, normal, philox4x32, streamWord, uniform } from '../../src/reference/index.js';
 
 const hex = (words: number[]) => words.map((word) => word.toString(16).padStart(8, '0')).join(' ');
@@ -23,19 +24,26 @@ describe('philox4x32', () => {
 describe('uniform, normal and dropout', () => {
   const stream = { seedLow: 42, seedHigh: 0, offsetLow: 0, offsetHigh: 0 };
   const size = 4000;
-  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const STANDARD_ERROR = 1 / Math.sqrt(size); // of the mean of numbers with standard deviation 1; four of them allowed
+  const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / size;
+  const expectMean = (values: Float64Array, expected: number, std: number) =>
+    expectClose([mean(values)], [expected], { rtol: 0, atol: 4 * std * STANDARD_ERROR });
 
   it('have the moments of their distributions', () => {
     const y = new Float64Array(size);
     uniform(y, size, 2, 6, stream);
-    expect(mean(y)).toBeCloseTo(4, 1); // standard error 0.018
+    expectMean(y, 4, 4 / Math.sqrt(12));
     expect(Math.min(...y)).toBeGreaterThanOrEqual(2);
     expect(Math.max(...y)).toBeLessThan(6);
     normal(y, size, 1, 2, stream);
-    expect(mean(y)).toBeCloseTo(1, 1); // standard error 0.032: the third digit is luck
-    expect(Math.sqrt(mean(y.map((value) => (value - 1) ** 2)))).toBeCloseTo(2, 1);
+    expectMean(y, 1, 2);
+    expectMean(
+      y.map((value) => (value - 1) ** 2),
+      4,
+      4 * Math.SQRT2,
+    );
     dropout(new Float64Array(size).fill(1), y, size, 0.25, stream);
-    expect(mean(y)).toBeCloseTo(1, 1);
+    expectMean(y, 1, Math.sqrt(1 / 3));
     expect([...new Set(y)].sort()).toEqual([0, 1 / 0.75]);
   });
 });
