@@ -26,14 +26,17 @@ export class Node {
   readonly id = Node.count++; // later operations have larger ids: their order is a topological one
   references = 1; // the output tensor, and each later node that reads it
   released = false;
-  readonly versions: readonly number[];
+  readonly name: string;
+  readonly inputs: readonly Tensor[]; // may be disposed by now: only shape, node and grad are read
+  readonly saved: readonly Tensor[];
+  readonly versions: readonly number[]; // of the saved tensors' memory
+  readonly backward: Backward;
 
-  constructor(
-    readonly name: string,
-    readonly inputs: readonly Tensor[], // may be disposed by now: only shape, node and grad are read
-    readonly saved: readonly Tensor[],
-    readonly backward: Backward,
-  ) {
+  constructor(name: string, inputs: readonly Tensor[], saved: readonly Tensor[], backward: Backward) {
+    this.name = name;
+    this.inputs = inputs;
+    this.saved = saved;
+    this.backward = backward;
     this.versions = saved.map((tensor) => tensor.storage.version);
   }
 }
@@ -150,8 +153,11 @@ function unitGradient(output: Tensor): Tensor {
 /** One walk over the tape from its end to the leaves. */
 class BackwardPass {
   private readonly gradients = new Map<Node, Tensor>();
+  private readonly retainGraph: boolean;
 
-  constructor(private readonly retainGraph: boolean) {}
+  constructor(retainGraph: boolean) {
+    this.retainGraph = retainGraph;
+  }
 
   run(output: Tensor, seed: Tensor): void {
     this.add(output, seed.alias());

@@ -1,0 +1,89 @@
+import { type DType, type Generator, linear, ShapeError, type Tensor } from '@burin/tensor';
+import * as init from './init.js';
+import { Module } from './module.js';
+import type { Parameter } from './parameter.js';
+
+/**
+ * What stands for a Linear: a plain one, a 4-bit one, one with an adapter. Whoever wraps one asks for nothing else.
+ */
+export interface LinearLike extends Module {
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  readonly bias: Parameter | null;
+  /** `[..., in] -> [..., out]` */
+  forward(x: Tensor): Tensor;
+  /** The weight as float32 `[out, in]`, however it is stored. May share the weight's memory: read it, do not change it. */
+  floatWeight(): Tensor;
+}
+
+export interface LinearOptions {
+  bias?: boolean;
+  rng: Generator;
+  dtype?: DType;
+}
+
+interface LinearParameters {
+  weight: Parameter;
+  bias: Parameter | null;
+}
+
+/** `y = x · weightᵀ + bias`. */
+export class Linear extends Module implements LinearLike {
+  readonly weight: Parameter; // [out, in]
+  readonly bias: Parameter | null; // [out]
+
+  /**
+   * A new one, initialised as PyTorch does: weight and bias uniform in ±1/√in.
+   *
+   * @throws RangeError if a width is not a whole number of 1 or more
+   */
+  constructor(inFeatures: number, outFeatures: number, options: LinearOptions | LinearParameters) {
+    super();
+    if ('weight' in options) {
+      this.weight = options.weight;
+      this.bias = options.bias;
+      return;
+    }
+    for (const width of [inFeatures, outFeatures]) {
+      if (!Number.isInteger(width) || width < 1) {
+        throw new RangeError(`Linear: widths must be whole numbers of 1 or more, got ${inFeatures} and ${outFeatures}`);
+      }
+    }
+    const bound = 1 / Math.sqrt(inFeatures);
+    this.weight = init.kaimingUniform([outFeatures, inFeatures], options);
+    this.bias = options.bias === false ? null : init.uniform([outFeatures], -bound, bound, { rng: options.rng });
+  }
+
+  /** One of parameters that are there already; they may be shared with another module. */
+  static from(weight: Parameter, bias: Parameter | null = null): Linear {
+    const [out, inner] = weight.shape;
+    if (weight.shape.length !== 2 || (bias && bias.size !== out)) {
+      throw new ShapeError(
+        `Linear.from: the weight must be [out, in] and the bias [out], got [${weight.shape}] and ${bias ? `[${bias.shape}]` : 'none'}`,
+      );
+    }
+    return new Linear(inner!, out!, { weight, bias });
+  }
+
+  get inFeatures(): number {
+    return this.weight.shape[1]!;
+  }
+
+  get outFeatures(): number {
+    return this.weight.shape[0]!;
+  }
+
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight, this.bias);
+  }
+
+  floatWeight(): Tensor {
+    return this.weight.dtype === 'float32' ? this.weight.detach() : this.weight.detach().to('float32');
+  }
+}
+
+/** Whether a module can stand for a Linear. */
+export function isLinearLike(module: Module): module is LinearLike {
+  const candidate: Partial<Record<keyof LinearLike, unknown>> = module;
+  return typeof candidate.floatWeight === 'function' && typeof candidate.inFeatures === 'number';
+}
