@@ -1,0 +1,72 @@
+/** Four dot products at a time: one load of x serves four rows of w, stored as float32, float16 or bfloat16. */
+import { madd4, sumLanes4 } from './math';
+import { BFLOAT16, FLOAT16, FLOAT32 } from './matmul-call';
+import { widenBfloat16x4, widenFloat16x4 } from './widen';
+
+/** `sums[i] += Σk x[k] · wi[k]` for float32 rows. */
+export function fourDots(x: usize, w0: usize, w1: usize, w2: usize, w3: usize, k: i32, sums: usize): void {
+  addDots(FLOAT32, x, w0, w1, w2, w3, k, sums);
+}
+
+/** `sums[i] += Σk x[k] · wi[k]` for float16 rows. */
+export function fourDotsFloat16(x: usize, w0: usize, w1: usize, w2: usize, w3: usize, k: i32, sums: usize): void {
+  addDots(FLOAT16, x, w0, w1, w2, w3, k, sums);
+}
+
+/** `sums[i] += Σk x[k] · wi[k]` for bfloat16 rows. */
+export function fourDotsBfloat16(x: usize, w0: usize, w1: usize, w2: usize, w3: usize, k: i32, sums: usize): void {
+  addDots(BFLOAT16, x, w0, w1, w2, w3, k, sums);
+}
+
+/** Inlined three times, so that `storage` is a constant in each. */
+// @ts-ignore: decorator
+@inline
+function addDots(
+  storage: i32, x: usize, w0: usize, w1: usize, w2: usize, w3: usize, k: i32, sums: usize,
+): void {
+  const step: usize = storage == FLOAT32 ? 16 : 8;
+  let s0 = f32x4.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  for (let left = k >> 2; left > 0; left--) {
+    const v = v128.load(x);
+    s0 = madd4(v, load4(storage, w0), s0);
+    s1 = madd4(v, load4(storage, w1), s1);
+    s2 = madd4(v, load4(storage, w2), s2);
+    s3 = madd4(v, load4(storage, w3), s3);
+    x += 16;
+    w0 += step;
+    w1 += step;
+    w2 += step;
+    w3 += step;
+  }
+  let rest = f32x4(sumLanes4(s0), sumLanes4(s1), sumLanes4(s2), sumLanes4(s3));
+  for (let left = k & 3; left > 0; left--) {
+    const column = load1x4(storage, w0, w1, w2, w3);
+    rest = madd4(v128.load32_splat(x), column, rest);
+    x += 4;
+    w0 += step >> 2;
+    w1 += step >> 2;
+    w2 += step >> 2;
+    w3 += step >> 2;
+  }
+  v128.store(sums, f32x4.add(v128.load(sums), rest));
+}
+
+/** Four numbers of a row. */
+// @ts-ignore: decorator
+@inline
+function load4(storage: i32, w: usize): v128 {
+  if (storage == FLOAT32) return v128.load(w);
+  return storage == FLOAT16 ? widenFloat16x4(v128.load16x4_u(w)) : widenBfloat16x4(v128.load16x4_u(w));
+}
+
+/** One number of each of four rows. */
+// @ts-ignore: decorator
+@inline
+function load1x4(storage: i32, w0: usize, w1: usize, w2: usize, w3: usize): v128 {
+  if (storage == FLOAT32) return f32x4(load<f32>(w0), load<f32>(w1), load<f32>(w2), load<f32>(w3));
+  const halves = i32x4(load<u16>(w0), load<u16>(w1), load<u16>(w2), load<u16>(w3));
+  return storage == FLOAT16 ? widenFloat16x4(halves) : widenBfloat16x4(halves);
+}

@@ -1,0 +1,127 @@
+/**
+ * `y[z] = alpha · op(a[z]) · op(b[z]) (+ bias) (+ y[z])`, float32 sums.
+ *
+ * Blocked after Goto & van de Geijn 2008 (https://doi.org/10.1145/1356052.1356053): a block of b of at most
+ * K_BLOCK × COLUMN_BLOCK is packed once and stays in the second-level cache; one panel of it (8 KiB) stays in the first
+ * while the rows of a pass by. Rows of a are read where they lie; only a transposed a is packed.
+ *
+ * The work is cut into units, blocks of y that share nothing. The order in which a number of y is summed depends on
+ * K_BLOCK alone, so how units are dealt out to calls does not change a bit of the result.
+ */
+import { MatmulCall } from './matmul-call';
+import { usesVectors, vectorProducts, vectorScratch, vectorUnits } from './matmul-vector';
+import { packColumns, packTransposedRows, panelBytes, STAGE_ROWS } from './matmul-pack';
+import { finishTile, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, tileProduct } from './microkernel';
+
+const K_BLOCK: i32 = 256;
+const COLUMN_BLOCK: i32 = 512;
+const ROW_BLOCK: i32 = 64;
+
+/** Bytes of a row of a panel of b, and of a tile. */
+const PANEL_STEP: usize = TILE_COLUMNS * 4;
+
+// scratch: one tile, the staged rows of b, a block of a, a block of b
+const STAGE_OFFSET: usize = TILE_BYTES;
+const A_OFFSET: usize = STAGE_OFFSET + <usize>(STAGE_ROWS * COLUMN_BLOCK) * 4; // K_BLOCK is not larger
+const B_OFFSET: usize = A_OFFSET + <usize>(ROW_BLOCK * K_BLOCK) * 4;
+const SCRATCH_BYTES: usize = B_OFFSET + <usize>(COLUMN_BLOCK * K_BLOCK) * 4;
+
+/** The units that a call consists of. */
+export function matmulUnits(call: MatmulCall): i32 {
+  if (usesVectors(call)) return vectorUnits(call);
+  return call.batch * blocks(call.n, COLUMN_BLOCK) * blocks(call.m, ROW_BLOCK);
+}
+
+/** Bytes of scratch that each caller of `matmul` needs. */
+export function matmulScratch(call: MatmulCall): usize {
+  if (usesVectors(call)) return vectorScratch(call);
+  return SCRATCH_BYTES;
+}
+
+/** Computes the units `begin .. end`. */
+export function matmul(call: MatmulCall, begin: i32, end: i32, scratch: usize): void {
+  if (usesVectors(call)) {
+    vectorProducts(call, begin, end, scratch);
+    return;
+  }
+  const rowBlocks = blocks(call.m, ROW_BLOCK);
+  const columnBlocks = blocks(call.n, COLUMN_BLOCK);
+  while (begin < end) {
+    // units that differ in their rows only share a packed block of b
+    const strip = begin / rowBlocks;
+    const stop = min(end, (strip + 1) * rowBlocks);
+    const firstRow = (begin - strip * rowBlocks) * ROW_BLOCK;
+    const lastRow = min(call.m, (stop - strip * rowBlocks) * ROW_BLOCK);
+    const column = (strip % columnBlocks) * COLUMN_BLOCK;
+    columnStrip(call, strip / columnBlocks, firstRow, lastRow, column, scratch);
+    begin = stop;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function blocks(size: i32, block: i32): i32 {
+  return (size + block - 1) / block;
+}
+
+/** The rows `firstRow .. lastRow` of one block of columns, all of k. */
+function columnStrip(call: MatmulCall, z: i32, firstRow: i32, lastRow: i32, column: i32, scratch: usize): void {
+  const columns = min(COLUMN_BLOCK, call.n - column);
+  let k = 0;
+  do {
+    const kCount = min(K_BLOCK, call.k - k);
+    packColumns(call, z, k, kCount, column, columns, scratch + B_OFFSET, scratch + STAGE_OFFSET);
+    for (let row = firstRow; row < lastRow; row += ROW_BLOCK) {
+      block(call, z, row, min(ROW_BLOCK, lastRow - row), column, columns, k, kCount, scratch);
+    }
+    k += K_BLOCK;
+  } while (k < call.k);
+}
+
+/** One block of y for one block of k: finds the rows of a, packs them where it pays. */
+function block(
+  call: MatmulCall, z: i32, row: i32, rows: i32, column: i32, columns: i32, k: i32, kCount: i32, scratch: usize,
+): void {
+  const a = call.a + ((<usize>z * call.aStride) << 2);
+  const y = call.y + (((<usize>z * <usize>call.m + <usize>row) * <usize>call.n + <usize>column) << 2);
+  const bias = k == 0 && call.bias ? call.bias + (<usize>column << 2) : 0;
+  if (!call.transposeA) {
+    const aRow = <usize>call.k << 2;
+    const start = a + <usize>row * aRow + (<usize>k << 2);
+    tiles(call, start, aRow, 4, aRow * TILE_ROWS, rows, columns, kCount, k, y, bias, scratch);
+  } else if (columns <= TILE_COLUMNS) {
+    // read once only
+    const aStep = <usize>call.m << 2;
+    const start = a + <usize>k * aStep + (<usize>row << 2);
+    tiles(call, start, 4, aStep, TILE_ROWS * 4, rows, columns, kCount, k, y, bias, scratch);
+  } else {
+    const start = scratch + A_OFFSET;
+    packTransposedRows(call, z, row, rows, k, kCount, start);
+    tiles(call, start, 4, 16, <usize>kCount << 4, rows, columns, kCount, k, y, bias, scratch);
+  }
+}
+
+/** All tiles of a block. `aTile` is the distance from four rows of a to the next four, in bytes like the others. */
+function tiles(
+  call: MatmulCall, aBlock: usize, aRow: usize, aStep: usize, aTile: usize, rows: i32, columns: i32, kCount: i32, k: i32,
+  yBlock: usize, bias: usize, scratch: usize,
+): void {
+  const add = k > 0 || call.accumulate != 0;
+  const yRow = <usize>call.n << 2;
+  let panel = scratch + B_OFFSET;
+  for (let j = 0; j < columns; j += TILE_COLUMNS) {
+    const width = min(TILE_COLUMNS, columns - j);
+    let a = aBlock;
+    let y = yBlock;
+    for (let left = rows; left > 0; left -= TILE_ROWS) {
+      const height = min(TILE_ROWS, left);
+      tileProduct(a, aRow, aStep, height, panel, PANEL_STEP, kCount, scratch, PANEL_STEP);
+      finishTile(scratch, y, yRow, height, width, call.alpha, bias, add);
+      a += aTile;
+      y += yRow * TILE_ROWS;
+    }
+    panel += panelBytes(kCount);
+    yBlock += TILE_COLUMNS * 4;
+    if (bias) bias += TILE_COLUMNS * 4;
+  }
+}
