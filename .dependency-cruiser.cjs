@@ -52,10 +52,15 @@ module.exports = {
     },
     {
       name: 'no-cycles',
-      comment: 'Files that import each other in a circle have no order to be read in. Circles of types alone are fine.',
+      comment:
+        'Files that import each other in a circle have no order to be read in. Circles of types alone are fine, and so ' +
+        'is the one that methods bring: Tensor.add() calls the operation add(), which makes a Tensor.',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: {
+        circular: true,
+        viaOnly: { dependencyTypesNot: ['type-only'], pathNot: '^packages/tensor/src/tensor\\.ts$' },
+      },
     },
     {
       name: 'resolvable',
