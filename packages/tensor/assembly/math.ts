@@ -79,8 +79,8 @@ export function exp4(x: v128): v128 {
 }
 
 /**
- * `exp(x)` for x ≤ 0 as softmax uses it, at most 1 ULP: results below 2⁻¹²⁶ are flushed to 0. One multiplication
- * and five integer operations fewer than exp4. -∞ gives 0, NaN gives NaN; x > 88 is not allowed.
+ * `exp(x)` for x ≤ 0 as softmax uses it, at most 1 ULP: results below 2⁻¹²⁶ are flushed to 0. Eight
+ * operations fewer than exp4. -∞ gives 0, NaN gives NaN; x > 88 is not allowed.
  */
 // @ts-ignore: decorator
 @inline
@@ -96,9 +96,9 @@ export function expNonPositive4(x: v128): v128 {
   p = madd4(p, r, all4(1.6666665459e-1));
   p = madd4(p, r, all4(5.0000001201e-1));
   p = f32x4.add(madd4(p, f32x4.mul(r, r), r), all4(1.0));
-  // adds n to the exponent; the low bits of ROUND fall out at the top
-  p = i32x4.add(p, i32x4.shl(shifted, 23));
-  return v128.andnot(p, small);
+  // 2ⁿ: the low bits of `shifted` are n, those of ROUND fall out at the top
+  const power = i32x4.add(i32x4.shl(shifted, 23), i32x4.splat(127 << 23));
+  return v128.andnot(f32x4.mul(p, power), small);
 }
 
 /** `ln(x)`, at most 0.8 ULP. As musl's logf: x = 2ᵏ m with m in [√½, √2), s = (m − 1) / (m + 1). */

@@ -1,0 +1,92 @@
+// Compiles assembly/index.ts to WebAssembly and writes src/cpu/kernels.wasm.ts: the module as base64, and the types of
+// what it exports. Does nothing when the sources are those of the last build; `--force` builds all the same.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import asc from 'assemblyscript/asc';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const output = join(root, 'src/cpu/kernels.wasm.ts');
+
+/** One constant of the generated file each. A build with `relaxed-simd` would be a second entry. */
+const VARIANTS = [{ constant: 'kernelsWasm', features: 'simd,bulk-memory' }];
+
+const OPTIONS = ['-O3', '--converge', '--noAssert', '--runtime', 'stub', '--importMemory', '--bindings', 'raw'];
+
+/** A digest of all that decides the result: the sources, this script and the compiler's version. */
+function digestOfSources() {
+  const hash = createHash('sha256');
+  const assembly = join(root, 'assembly');
+  const sources = readdirSync(assembly, { recursive: true }).filter((name) => statSync(join(assembly, name)).isFile());
+  for (const name of sources.sort()) {
+    hash.update(name.replaceAll('\\', '/'));
+    hash.update(readFileSync(join(assembly, name)));
+  }
+  hash.update(readFileSync(fileURLToPath(import.meta.url)));
+  hash.update(readFileSync(createRequire(import.meta.url).resolve('assemblyscript/package.json')));
+  return hash.digest('hex');
+}
+
+/** Compiles one variant. Returns the module and the TypeScript declarations of its exports. */
+async function compile(features) {
+  const files = new Map();
+  const { error, stderr } = await asc.main(
+    ['assembly/index.ts', '--outFile', 'kernels.wasm', '--enable', features, ...OPTIONS],
+    {
+      readFile: (name, base) => {
+        const path = join(root, base === '.' ? '' : base, name);
+        return existsSync(path) && statSync(path).isFile() ? readFileSync(path, 'utf8') : null;
+      },
+      listFiles: () => [],
+      writeFile: (name, contents) => {
+        files.set(name, contents);
+      },
+    },
+  );
+  if (error) throw new Error(`build-kernels: ${error.message}\n${stderr.toString()}`);
+  return { wasm: files.get('kernels.wasm'), declarations: files.get('kernels.d.ts') };
+}
+
+/** The functions in the compiler's declarations, as members of an interface. */
+function membersOf(declarations) {
+  return [...declarations.matchAll(/export function (\w+\(.*\): \w+;)/g)].map(([, signature]) => `  ${signature}`);
+}
+
+function render(digest, constants, members) {
+  return [
+    `// Generated from assembly/ by scripts/build-kernels.mjs. Do not edit. Sources: ${digest}`,
+    '',
+    '/** What the kernels export. Pointers are byte addresses; those above 2³¹ may be given as unsigned numbers. */',
+    'export interface KernelExports {',
+    ...members,
+    '}',
+    '',
+    ...constants.map(({ constant, wasm }) => `export const ${constant} = '${Buffer.from(wasm).toString('base64')}';`),
+    '',
+  ].join('\n');
+}
+
+async function build() {
+  const digest = digestOfSources();
+  if (!process.argv.includes('--force') && existsSync(output) && readFileSync(output, 'utf8').includes(digest)) {
+    utimesSync(output, new Date(), new Date());
+    return;
+  }
+  const constants = [];
+  let members = [];
+  for (const { constant, features } of VARIANTS) {
+    const { wasm, declarations } = await compile(features);
+    constants.push({ constant, wasm });
+    members = membersOf(declarations);
+  }
+  mkdirSync(dirname(output), { recursive: true });
+  // whole or not at all: a test run beside this build must not read half a file
+  writeFileSync(`${output}.${process.pid}`, render(digest, constants, members));
+  renameSync(`${output}.${process.pid}`, output);
+  const sizes = constants.map(({ constant, wasm }) => `${constant} ${(wasm.length / 1024).toFixed(1)} KiB`);
+  console.log(`built src/cpu/kernels.wasm.ts: ${members.length} kernels, ${sizes.join(', ')}`);
+}
+
+await build();

@@ -1,0 +1,33 @@
+import type { DeviceBuffer } from '../device.js';
+import { DeviceError, LifetimeError } from '../errors.js';
+import { type Block, blockPointer } from './allocator.js';
+
+/** A piece of the CPU device's memory: `byteLength` bytes from `pointer`, which is a multiple of 64. */
+export class CpuBuffer implements DeviceBuffer {
+  readonly byteLength: number;
+  readonly owner: object; // the books that count it
+  block: Block | null; // null once it is freed
+
+  constructor(byteLength: number, block: Block, owner: object) {
+    this.byteLength = byteLength;
+    this.block = block;
+    this.owner = owner;
+  }
+}
+
+/**
+ * The byte address of a buffer, 0 for null.
+ *
+ * @throws DeviceError if another device made the buffer
+ * @throws LifetimeError if it was freed
+ */
+export function pointer(buffer: DeviceBuffer | null): number {
+  if (buffer === null) return 0;
+  if (!(buffer instanceof CpuBuffer)) {
+    throw new DeviceError('cpu: a kernel was given a buffer of another device; move the tensor to the CPU first');
+  }
+  if (buffer.block === null) {
+    throw new LifetimeError(`cpu: a kernel was given a buffer of ${buffer.byteLength} bytes that was freed before`);
+  }
+  return blockPointer(buffer.block);
+}
