@@ -12,7 +12,7 @@ const CONFORMANCE = 'reports/conformance.json';
 /** Name, command, and for the steps that count their own: how to read the counts. */
 const STEPS = [
   ['kernels', 'node scripts/ensure-kernels.mjs'],
-  ['types', 'turbo run check --output-logs=errors-only'],
+  ['types', 'tsc --noEmit && turbo run check --output-logs=errors-only'],
   ['lint', 'biome ci .'],
   ['imports', 'depcruise packages demo conformance --config .dependency-cruiser.cjs'],
   ['unused', 'knip --no-config-hints'],
