@@ -12,7 +12,7 @@ const CONFORMANCE = 'reports/conformance.json';
 /** Name, command, and for the steps that count their own: how to read the counts. */
 const STEPS = [
   ['kernels', 'node scripts/ensure-kernels.mjs'],
-  ['types', 'tsc --noEmit && turbo run check --output-logs=errors-only'],
+  ['types', 'tsc --noEmit && turbo run check --continue --output-logs=errors-only'],
   ['lint', 'biome ci .'],
   ['imports', 'depcruise packages demo conformance --config .dependency-cruiser.cjs'],
   ['unused', 'knip --no-config-hints'],
@@ -22,8 +22,8 @@ const STEPS = [
     `node --import tsx --conditions=@burin/source conformance/src/main.ts --json ${CONFORMANCE}`,
     countCases,
   ],
-  ['build', 'turbo run build --output-logs=errors-only'],
-  ['packages', 'turbo run check:package --output-logs=errors-only'],
+  ['build', 'turbo run build --continue --output-logs=errors-only'],
+  ['packages', 'turbo run check:package --continue --output-logs=errors-only'],
   ['sizes', 'node scripts/size.mjs'],
   ['install', 'node scripts/install-one.mjs'],
 ];
