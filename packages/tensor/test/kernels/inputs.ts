@@ -1,0 +1,23 @@
+import { seededRandom } from '@burin/testing';
+
+/** Sizes around the widths that kernels work in: 4 lanes, 16 and 64 elements a turn, 128-wide panels. */
+export const SIZES = [1, 3, 5, 7, 16, 17, 63, 64, 65, 130] as const;
+
+export const zeros = (size: number) => new Float32Array(size);
+
+/** Rubbish that an output held before: a kernel that forgets an element is seen. */
+export const dirty = (size: number) => new Float32Array(size).fill(12345);
+
+/** `size` normal numbers, the same for the same seed. */
+export const normals = (size: number, seed: number, std = 1) => seededRandom(seed).normal(size, std);
+
+/** Normal numbers with none closer to 0 than 0.1, where kinks and poles are. */
+export const awayFromZero = (size: number, seed: number) => normals(size, seed).map((x) => x + 0.1 * Math.sign(x));
+
+/** Numbers in [0.1, 2.1). */
+export const positives = (size: number, seed: number) => seededRandom(seed).uniform(size, 0.1, 2.1);
+
+/** Row-major strides of `shape`. */
+export function contiguousStrides(shape: readonly number[]): number[] {
+  return shape.map((_, axis) => shape.slice(axis + 1).reduce((product, length) => product * length, 1));
+}

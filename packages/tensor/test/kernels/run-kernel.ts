@@ -1,0 +1,106 @@
+import { type DeviceName, expectClose, type Tolerance } from '@burin/testing';
+import * as reference from '@burin/testing/reference';
+import { expect } from 'vitest';
+import { cpu } from '../../src/cpu/index.js';
+import type { Device, DeviceBuffer } from '../../src/device.js';
+import type { Kernels } from '../../src/kernels/index.js';
+
+/** What a kernel takes, with arrays in place of device buffers. The same array twice is the same buffer twice. */
+export type HostArguments<K extends keyof Kernels> = Parameters<(typeof reference)[K]>;
+
+const REFERENCES = { ...reference };
+
+type HostArray = reference.Storage;
+
+/** Runs a kernel on arrays, which hold afterwards what the kernel left in its buffers. */
+export type KernelRunner = <K extends keyof Kernels>(name: K, ...args: HostArguments<K>) => Promise<void>;
+
+const GUARD_BYTES = 64;
+const GUARD = 0xff; // NaN as a float: a kernel that reads past an end spoils its result, one that writes is caught
+
+function openDevice(_name: DeviceName): Device {
+  return cpu();
+}
+
+/** The kernels of a device, or `reference` for the float64 ones. */
+export function kernelsOf(name: DeviceName | 'reference'): KernelRunner {
+  if (name === 'reference') return runReference;
+  const device = openDevice(name);
+  return (kernel, ...args) => runOnDevice(device, kernel, args);
+}
+
+/**
+ * Runs a kernel on `device` and its float64 reference on the same inputs, and compares every array that either was given:
+ * outputs must agree, and inputs must be untouched. `args` hold the device's results afterwards.
+ *
+ * @param tolerance - for float32 arrays; all others must be equal
+ */
+export async function expectLikeReference<K extends keyof Kernels>(
+  device: DeviceName,
+  tolerance: Tolerance,
+  name: K,
+  ...args: HostArguments<K>
+): Promise<void> {
+  const { values: expected, copies } = copyArrays(args, (array) =>
+    array instanceof Float32Array ? Float64Array.from(array) : array.slice(),
+  );
+  callReference(name, expected as HostArguments<K>);
+  await kernelsOf(device)(name, ...args);
+  for (const [array, { path, value }] of copies) {
+    const allowed = array instanceof Float32Array ? tolerance : { rtol: 0, atol: 0 };
+    const rounded = value instanceof Float64Array ? Float32Array.from(value) : value;
+    expectClose(array, rounded, allowed, `${name}: argument ${path}`);
+  }
+}
+
+async function runReference<K extends keyof Kernels>(name: K, ...args: HostArguments<K>): Promise<void> {
+  const { values, copies } = copyArrays(args, (array) =>
+    array instanceof Float32Array ? Float64Array.from(array) : array,
+  );
+  callReference(name, values as HostArguments<K>);
+  for (const [array, { value }] of copies) if (array !== value) array.set(value as Float64Array);
+}
+
+async function runOnDevice(device: Device, name: keyof Kernels, args: readonly unknown[]): Promise<void> {
+  const { values, copies } = copyArrays(args, (array) => upload(device, array));
+  const { liveBytes } = device.memory;
+  (device.kernels[name] as (...args: unknown[]) => void).apply(device.kernels, values);
+  expect(device.memory.liveBytes, `${name} must not allocate`).toBe(liveBytes);
+  for (const [array, { path, value }] of copies) {
+    const bytes = await device.read(value);
+    new Uint8Array(array.buffer, array.byteOffset, array.byteLength).set(bytes.subarray(0, array.byteLength));
+    const guard = bytes.subarray(array.byteLength, array.byteLength + GUARD_BYTES);
+    expect(
+      guard.every((byte) => byte === GUARD),
+      `${name} wrote past the end of argument ${path}`,
+    ).toBe(true);
+    device.memory.free(value);
+  }
+}
+
+function upload(device: Device, array: HostArray): DeviceBuffer {
+  const bytes = new Uint8Array(array.byteLength + GUARD_BYTES).fill(GUARD);
+  bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+  const buffer = device.memory.allocate(bytes.length);
+  device.write(buffer, bytes);
+  return buffer;
+}
+
+function callReference<K extends keyof Kernels>(name: K, args: HostArguments<K>): void {
+  (REFERENCES[name] as (...args: HostArguments<K>) => void)(...args);
+}
+
+/** `args` with every array in it replaced by `copy(array)`, once each; and what became of each array. */
+function copyArrays<T>(args: readonly unknown[], copy: (array: HostArray) => T) {
+  const copies = new Map<HostArray, { path: string; value: T }>();
+  const visit = (value: unknown, path: string): unknown => {
+    if (ArrayBuffer.isView(value)) {
+      const array = value as HostArray;
+      if (!copies.has(array)) copies.set(array, { path, value: copy(array) });
+      return copies.get(array)!.value;
+    }
+    if (Array.isArray(value) || typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, visit(entry, `${path}.${key}`)]));
+  };
+  return { values: args.map((arg, i) => visit(arg, `${i}`)), copies };
+}
