@@ -1,4 +1,4 @@
-import { type DType, embedding, type Generator, type Tensor } from '@burin/tensor';
+import { type DType, embedding, type Generator, ShapeError, type Tensor } from '@burin/tensor';
 import * as init from './init.js';
 import { Module } from './module.js';
 import type { Parameter } from './parameter.js';
@@ -12,16 +12,29 @@ export interface EmbeddingOptions {
   dtype?: DType;
 }
 
+interface EmbeddingParameters {
+  weight: Parameter;
+  paddingIndex: number | undefined;
+}
+
 /** Learned vectors by id: `[...]` int32 -> `[..., C]`. Ids must be in 0 .. V − 1: see `checkIds`. */
 export class Embedding extends Module {
   readonly weight: Parameter; // [V, C]
   readonly paddingIndex: number | undefined;
 
   /** `count` vectors of `width`, normal with `std`. */
-  constructor(count: number, width: number, options: EmbeddingOptions) {
+  constructor(count: number, width: number, options: EmbeddingOptions | EmbeddingParameters) {
     super();
-    this.weight = init.normal([count, width], 0, options.std ?? 1, options);
+    this.weight = 'weight' in options ? options.weight : init.normal([count, width], 0, options.std ?? 1, options);
     this.paddingIndex = options.paddingIndex;
+  }
+
+  /** One of a table `[V, C]` that is there already; it may be shared, as a tied output head does. */
+  static from(weight: Parameter, { paddingIndex }: { paddingIndex?: number } = {}): Embedding {
+    const [count, width] = weight.shape;
+    if (weight.shape.length !== 2)
+      throw new ShapeError(`Embedding.from: the table must be [V, C], got [${weight.shape}]`);
+    return new Embedding(count!, width!, { weight, paddingIndex });
   }
 
   forward(ids: Tensor): Tensor {

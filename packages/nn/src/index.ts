@@ -4,9 +4,9 @@ export * as init from './init.js';
 export { isLinearLike, Linear, type LinearLike, type LinearOptions } from './linear.js';
 export {
   bceWithLogits,
+  type CrossEntropyOptions,
   checkLabels,
   crossEntropy,
-  type CrossEntropyOptions,
   klDiv,
   mse,
   type Reduction,
@@ -15,5 +15,5 @@ export { buffer, Module } from './module.js';
 export { Parameter } from './parameter.js';
 export { sinusoidalPositions } from './positions.js';
 export { type HeadLayout, RotaryEmbedding } from './rotary.js';
-export { rotaryFrequencies, type RotaryOptions, type RotaryScaling } from './rotary-frequencies.js';
+export { type RotaryOptions, type RotaryScaling, rotaryFrequencies } from './rotary-frequencies.js';
 export { type LoadReport, loadStateDict, stateDict } from './state.js';

@@ -41,7 +41,9 @@ function checkCrossEntropy(x: Tensor, labels: Tensor, classWeight: Tensor | null
     );
   }
   if (classWeight && `${classWeight.shape}` !== `${cols}`) {
-    throw new ShapeError(`crossEntropy: classWeight must be one number a class: expected [${cols}], got [${classWeight.shape}]`);
+    throw new ShapeError(
+      `crossEntropy: classWeight must be one number a class: expected [${cols}], got [${classWeight.shape}]`,
+    );
   }
   if (!(smoothing >= 0 && smoothing < 1)) {
     throw new RangeError(`crossEntropy: labelSmoothing must be in [0, 1), got ${smoothing}`);
@@ -134,7 +136,11 @@ export function klDiv(
   checkSameShape('klDiv', student, teacher);
   const logStudent = logSoftmax(student.mul(1 / temperature));
   const logTeacher = logSoftmax(teacher.detach().mul(1 / temperature));
-  const total = logTeacher.exp().mul(logTeacher.sub(logStudent)).sum().mul(temperature * temperature);
+  const total = logTeacher
+    .exp()
+    .mul(logTeacher.sub(logStudent))
+    .sum()
+    .mul(temperature * temperature);
   return reduction === 'sum' ? total : total.mul((student.shape.at(-1) ?? 1) / student.size);
 }
 

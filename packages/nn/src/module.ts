@@ -28,7 +28,11 @@ export abstract class Module {
   }
 
   /** Every parameter once, with its dotted name; a tied one under its first name, unless `duplicates` are wanted. */
-  *namedParameters({ duplicates = false }: { duplicates?: boolean } = {}): Generator<[name: string, parameter: Parameter]> {
+  *namedParameters({
+    duplicates = false,
+  }: {
+    duplicates?: boolean;
+  } = {}): Generator<[name: string, parameter: Parameter]> {
     const seen = new Set<Parameter>();
     for (const [name, value] of this.namedTensors()) {
       if (!(value instanceof Parameter) || (seen.has(value) && !duplicates)) continue;
@@ -150,7 +154,8 @@ function replaceField(holder: object, name: string, module: Module, prefix = '')
       else (holder as Record<string | number, Field>)[key] = module;
       return value;
     }
-    const inside = typeof value === 'object' && value !== null && !(value instanceof Module) && !(value instanceof Tensor);
+    const inside =
+      typeof value === 'object' && value !== null && !(value instanceof Module) && !(value instanceof Tensor);
     const found = inside && name.startsWith(`${own}.`) ? replaceField(value, name, module, own) : null;
     if (found) return found;
   }

@@ -1,6 +1,6 @@
 import { commonDevice, DtypeError, record, ShapeError, Tensor, tensor, widen } from '@burin/tensor';
 import { buffer } from './module.js';
-import { rotaryFrequencies, type RotaryOptions } from './rotary-frequencies.js';
+import { type RotaryOptions, rotaryFrequencies } from './rotary-frequencies.js';
 
 /** Which axis counts tokens: `[B, H, T, D]` or `[B, T, H, D]`. */
 export type HeadLayout = 'bhtd' | 'bthd';
@@ -36,7 +36,11 @@ export class RotaryEmbedding {
    * @param options.maxPosition - the largest position; tables are grown to hold it
    * @throws ShapeError if the shapes do not fit
    */
-  apply(x: Tensor, positions: Tensor, { layout = 'bthd', maxPosition }: { layout?: HeadLayout; maxPosition: number }): Tensor {
+  apply(
+    x: Tensor,
+    positions: Tensor,
+    { layout = 'bthd', maxPosition }: { layout?: HeadLayout; maxPosition: number },
+  ): Tensor {
     const wide = widen(x, 'rotary');
     checkRotary(wide, positions, this.headDim, layout);
     const { cos, sin, rows } = this.tables(maxPosition + 1);

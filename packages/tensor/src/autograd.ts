@@ -1,8 +1,7 @@
-import { ones } from './create.js';
 import { LifetimeError, ShapeError } from './errors.js';
-import { sameShape } from './shape.js';
 import { keep, scope } from './scope.js';
-import type { Tensor } from './tensor.js';
+import { sameShape } from './shape.js';
+import { Tensor } from './tensor.js';
 
 /** What an operation's backward pass is given besides the gradient of its output. */
 export interface BackwardContext {
@@ -129,7 +128,9 @@ export function backward(output: Tensor, gradient?: Tensor, options: { retainGra
   }
   const seed = gradient ?? unitGradient(output);
   if (!sameShape(seed.shape, output.shape)) {
-    throw new ShapeError(`backward: the gradient must have the output's shape: expected [${output.shape}], got [${seed.shape}]`);
+    throw new ShapeError(
+      `backward: the gradient must have the output's shape: expected [${output.shape}], got [${seed.shape}]`,
+    );
   }
   const pass = new BackwardPass(options.retainGraph ?? false);
   try {
@@ -147,7 +148,7 @@ function unitGradient(output: Tensor): Tensor {
         'reduce it with sum() or mean(), or pass its gradient',
     );
   }
-  return ones(output.shape, { device: output.device });
+  return keep(Tensor.allocate(output.shape, 'float32', output.device).fill_(1));
 }
 
 /** One walk over the tape from its end to the leaves. */
@@ -251,11 +252,6 @@ class BackwardPass {
 }
 
 /** A handle of its own for a gradient that is `g` itself or is returned for two inputs. */
-function unique(
-  result: Tensor | null,
-  i: number,
-  all: readonly (Tensor | null)[],
-  g: Tensor,
-): Tensor | null {
+function unique(result: Tensor | null, i: number, all: readonly (Tensor | null)[], g: Tensor): Tensor | null {
   return result && (result === g || all.indexOf(result) < i) ? result.alias() : result;
 }

@@ -1,8 +1,8 @@
 import { type DeviceLike, resolveDevice } from './devices.js';
 import { BYTES, type DType } from './dtype.js';
 import { DtypeError, ShapeError } from './errors.js';
-import { checkShape, type Shape, sizeOf } from './shape.js';
 import { cast } from './ops/movement.js';
+import { checkShape, type Shape, sizeOf } from './shape.js';
 import { Tensor } from './tensor.js';
 
 export interface TensorOptions {
@@ -87,7 +87,8 @@ function flattenNested(data: NestedNumbers, shape: number[], depth = 0, flat: nu
     flat.push(data);
     return flat;
   }
-  if (!Array.isArray(data)) throw new TypeError(`tensor: expected numbers, got ${data === null ? 'null' : typeof data}`);
+  if (!Array.isArray(data))
+    throw new TypeError(`tensor: expected numbers, got ${data === null ? 'null' : typeof data}`);
   if (flat.length === 0 && shape.length === depth) shape.push(data.length);
   if (shape[depth] !== data.length) {
     throw new ShapeError(
@@ -128,7 +129,12 @@ export function arange(start: number, end: number, step = 1, options: TensorOpti
  *
  * @throws ShapeError if `bytes` is not as long as the shape and dtype ask for
  */
-export function fromBytes(bytes: Uint8Array, shape: Shape, dtype: DType, options: Omit<TensorOptions, 'dtype'> = {}): Tensor {
+export function fromBytes(
+  bytes: Uint8Array,
+  shape: Shape,
+  dtype: DType,
+  options: Omit<TensorOptions, 'dtype'> = {},
+): Tensor {
   checkShape(shape, 'fromBytes');
   const expected = sizeOf(shape) * BYTES[dtype];
   if (bytes.byteLength !== expected) {

@@ -1,6 +1,14 @@
-export { type Backward, type BackwardContext, backward, enableGrad, isGradEnabled, noGrad, record } from './autograd.js';
-export { cpu, CpuDevice } from './cpu/index.js';
-export { arange, fromBytes, full, type NestedNumbers, ones, tensor, type TensorOptions, zeros } from './create.js';
+export {
+  type Backward,
+  type BackwardContext,
+  backward,
+  enableGrad,
+  isGradEnabled,
+  noGrad,
+  record,
+} from './autograd.js';
+export { CpuDevice, cpu } from './cpu/index.js';
+export { arange, fromBytes, full, type NestedNumbers, ones, type TensorOptions, tensor, zeros } from './create.js';
 export type { Device, DeviceBuffer } from './device.js';
 export { type DeviceLike, resolveDevice } from './devices.js';
 export { BYTES, type DType, isFloating } from './dtype.js';
@@ -64,11 +72,11 @@ export {
 } from './ops/movement.js';
 export { commonDevice, widen } from './ops/operand.js';
 export {
+  type Axes,
   amax,
   amaxAbs,
   amin,
   argmax,
-  type Axes,
   countNonFinite,
   mean,
   sum,
@@ -76,7 +84,7 @@ export {
   sumSquares,
 } from './ops/reduction.js';
 export { logSoftmax, softmax } from './ops/softmax.js';
-export { dropout, Generator, type GeneratorState, rand, randn, type RandomOptions, randperm } from './random.js';
+export { dropout, Generator, type GeneratorState, type RandomOptions, rand, randn, randperm } from './random.js';
 export { checkpoint } from './recompute.js';
 export { keep, scope } from './scope.js';
 export type { Shape } from './shape.js';

@@ -1,6 +1,6 @@
+import { record } from './autograd.js';
 import { type DeviceLike, resolveDevice } from './devices.js';
 import type { RandomStream } from './kernels/random.js';
-import { record } from './autograd.js';
 import { widen } from './ops/operand.js';
 import { checkShape, type Shape } from './shape.js';
 import { Tensor } from './tensor.js';
@@ -110,7 +110,10 @@ export interface RandomOptions {
 }
 
 /** Uniform in [low, high). */
-export function rand(shape: Shape, { rng, device, low = 0, high = 1 }: RandomOptions & { low?: number; high?: number }): Tensor {
+export function rand(
+  shape: Shape,
+  { rng, device, low = 0, high = 1 }: RandomOptions & { low?: number; high?: number },
+): Tensor {
   checkShape(shape, 'rand');
   const y = Tensor.allocate(shape, 'float32', resolveDevice(device));
   y.device.kernels.uniform(y.storage.buffer, y.size, low, high, rng.reserve(y.size));
@@ -118,7 +121,10 @@ export function rand(shape: Shape, { rng, device, low = 0, high = 1 }: RandomOpt
 }
 
 /** Normal with `mean` and standard deviation `std`. */
-export function randn(shape: Shape, { rng, device, mean = 0, std = 1 }: RandomOptions & { mean?: number; std?: number }): Tensor {
+export function randn(
+  shape: Shape,
+  { rng, device, mean = 0, std = 1 }: RandomOptions & { mean?: number; std?: number },
+): Tensor {
   checkShape(shape, 'randn');
   const y = Tensor.allocate(shape, 'float32', resolveDevice(device));
   y.device.kernels.normal(y.storage.buffer, y.size, mean, std, rng.reserve(y.size));

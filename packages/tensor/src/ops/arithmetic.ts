@@ -1,7 +1,7 @@
 import { record } from '../autograd.js';
-import type { BinaryOp } from '../kernels/elementwise.js';
 import { DtypeError, ShapeError } from '../errors.js';
-import { broadcastShapes, broadcastStrides, sameShape, type Shape } from '../shape.js';
+import type { BinaryOp } from '../kernels/elementwise.js';
+import { broadcastShapes, broadcastStrides, type Shape, sameShape } from '../shape.js';
 import { checkTensor, type Operand, Tensor } from '../tensor.js';
 import { addScalar, mulScalar, neg, powScalar, reciprocal } from './math.js';
 import { commonDevice, sumTo, widen } from './operand.js';

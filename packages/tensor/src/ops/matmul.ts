@@ -94,16 +94,54 @@ function batched(a: Tensor, b: Tensor, transposeA: boolean, transposeB: boolean)
 /** `g · op(b)ᵀ`, stored as a is. */
 function gradientOfA(g: Tensor, b: Tensor, a: Tensor, lead: readonly number[], p: Product): Tensor {
   const da = p.transposeA
-    ? batchProduct(b, g, { ...p, m: p.k, n: p.m, k: p.n, transposeA: p.transposeB, transposeB: true, aShared: p.bShared, bShared: false }, lead)
-    : batchProduct(g, b, { ...p, m: p.m, n: p.k, k: p.n, transposeA: false, transposeB: !p.transposeB, aShared: false }, lead);
+    ? batchProduct(
+        b,
+        g,
+        {
+          ...p,
+          m: p.k,
+          n: p.m,
+          k: p.n,
+          transposeA: p.transposeB,
+          transposeB: true,
+          aShared: p.bShared,
+          bShared: false,
+        },
+        lead,
+      )
+    : batchProduct(
+        g,
+        b,
+        { ...p, m: p.m, n: p.k, k: p.n, transposeA: false, transposeB: !p.transposeB, aShared: false },
+        lead,
+      );
   return sumTo(da, a.shape);
 }
 
 /** `op(a)ᵀ · g`, stored as b is. */
 function gradientOfB(g: Tensor, a: Tensor, b: Tensor, lead: readonly number[], p: Product): Tensor {
   const db = p.transposeB
-    ? batchProduct(g, a, { ...p, m: p.n, n: p.k, k: p.m, transposeA: true, transposeB: p.transposeA, aShared: false, bShared: p.aShared }, lead)
-    : batchProduct(a, g, { ...p, m: p.k, n: p.n, k: p.m, transposeA: !p.transposeA, transposeB: false, bShared: false }, lead);
+    ? batchProduct(
+        g,
+        a,
+        {
+          ...p,
+          m: p.n,
+          n: p.k,
+          k: p.m,
+          transposeA: true,
+          transposeB: p.transposeA,
+          aShared: false,
+          bShared: p.aShared,
+        },
+        lead,
+      )
+    : batchProduct(
+        a,
+        g,
+        { ...p, m: p.k, n: p.n, k: p.m, transposeA: !p.transposeA, transposeB: false, bShared: false },
+        lead,
+      );
   return sumTo(db, b.shape);
 }
 

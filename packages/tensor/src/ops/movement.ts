@@ -6,8 +6,8 @@ import {
   broadcastStrides,
   inferShape,
   resolveAxis,
-  sameShape,
   type Shape,
+  sameShape,
   sizeOf,
   stridesOf,
 } from '../shape.js';
@@ -203,9 +203,7 @@ export function assign_(x: Tensor, source: Tensor, axis: number, start: number):
   if (source.dtype !== x.dtype) throw new DtypeError(`assign_: expected ${x.dtype}, got ${source.dtype}`);
   const length = source.shape[at] ?? 0;
   if (!sameShape(source.shape, x.shape.with(at, length)) || start < 0 || start + length > x.shape[at]!) {
-    throw new ShapeError(
-      `assign_: [${source.shape}] does not lie inside [${x.shape}] at ${start} of axis ${axis}`,
-    );
+    throw new ShapeError(`assign_: [${source.shape}] does not lie inside [${x.shape}] at ${start} of axis ${axis}`);
   }
   const strides = stridesOf(x.shape);
   scatterStrided(source, x, strides, start * strides[at]!);

@@ -1,15 +1,13 @@
 import type { Device } from '../device.js';
 import { DeviceError, DtypeError } from '../errors.js';
 import { broadcastStrides, type Shape, sameShape } from '../shape.js';
-import { checkTensor, Tensor } from '../tensor.js';
-import { cast, reshape } from './movement.js';
-import { sum } from './reduction.js';
+import { checkTensor, type Tensor } from '../tensor.js';
 
 /** `x` as float32: itself, or widened if it is stored as float16 or bfloat16. */
 export function widen(x: Tensor, who: string): Tensor {
   checkTensor(x, who);
   if (x.dtype === 'float32') return x;
-  if (x.dtype === 'float16' || x.dtype === 'bfloat16') return cast(x, 'float32');
+  if (x.dtype === 'float16' || x.dtype === 'bfloat16') return x.to('float32');
   throw new DtypeError(`${who}: a floating-point tensor is expected, got ${x.dtype}; convert it with .to('float32')`);
 }
 
@@ -33,6 +31,6 @@ export function sumTo(g: Tensor, shape: Shape): Tensor {
   if (sameShape(g.shape, shape)) return g;
   const strides = broadcastStrides(shape, g.shape);
   const repeated = g.shape.flatMap((length, axis) => (strides[axis] === 0 && length !== 1 ? [axis] : []));
-  const summed = repeated.length > 0 ? sum(g, repeated, true) : g;
-  return reshape(summed, shape);
+  const summed = repeated.length > 0 ? g.sum(repeated, true) : g;
+  return summed.reshape(shape);
 }

@@ -100,7 +100,12 @@ function extremum(op: 'max' | 'min' | 'maxAbs', input: Tensor, axes: Axes | unde
   const result = record(op, [x], y, [x, y], (g, { saved }) => {
     const dx = Tensor.allocate(x.shape, 'float32', x.device);
     const buffers = [saved[0]!, saved[1]!, g, dx].map((tensor) => tensor.storage.buffer);
-    const [bx, by, bg, bdx] = buffers as [typeof buffers[0], typeof buffers[0], typeof buffers[0], typeof buffers[0]];
+    const [bx, by, bg, bdx] = buffers as [
+      (typeof buffers)[0],
+      (typeof buffers)[0],
+      (typeof buffers)[0],
+      (typeof buffers)[0],
+    ];
     x.device.kernels.reduceExtremumBackward(op, bx, by, bg, bdx, outer, length, 1);
     return [dx];
   });

@@ -1,0 +1,55 @@
+import { ConfigReader, type RawConfig } from './config-reader.js';
+import { numLabels } from './llama-config.js';
+
+/** A BERT encoder (Devlin et al. 2019, https://arxiv.org/abs/1810.04805), by config.json's names. */
+export interface BertConfig {
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly numHiddenLayers: number;
+  readonly numAttentionHeads: number;
+  readonly intermediateSize: number;
+  readonly hiddenAct: string;
+  readonly hiddenDropoutProb: number;
+  readonly attentionProbsDropoutProb: number;
+  readonly classifierDropout: number;
+  readonly maxPositionEmbeddings: number;
+  readonly typeVocabSize: number;
+  readonly layerNormEps: number;
+  readonly initializerRange: number;
+  readonly padTokenId: number;
+  readonly tieWordEmbeddings: boolean;
+  readonly numLabels: number;
+  readonly raw: RawConfig;
+}
+
+/** Reads config.json of a BERT. @throws ConfigError that names the key */
+export function bertConfig(raw: unknown, where = 'config.json'): BertConfig {
+  const config = new ConfigReader(raw, where);
+  config.expect('model_type', 'bert');
+  config.expect('position_embedding_type', 'absolute');
+  config.expect('is_decoder', false);
+  config.expect('add_cross_attention', false);
+  const hiddenSize = config.integer('hidden_size');
+  const heads = config.integer('num_attention_heads');
+  if (hiddenSize % heads !== 0) throw config.complaint('num_attention_heads', `a divisor of hidden_size ${hiddenSize}`);
+  const hiddenDropoutProb = config.number('hidden_dropout_prob', 0.1);
+  return {
+    vocabSize: config.integer('vocab_size'),
+    hiddenSize,
+    numHiddenLayers: config.integer('num_hidden_layers'),
+    numAttentionHeads: heads,
+    intermediateSize: config.integer('intermediate_size'),
+    hiddenAct: config.string('hidden_act', 'gelu'),
+    hiddenDropoutProb,
+    attentionProbsDropoutProb: config.number('attention_probs_dropout_prob', 0.1),
+    classifierDropout: config.number('classifier_dropout', hiddenDropoutProb),
+    maxPositionEmbeddings: config.integer('max_position_embeddings', 512),
+    typeVocabSize: config.integer('type_vocab_size', 2),
+    layerNormEps: config.number('layer_norm_eps', 1e-12),
+    initializerRange: config.number('initializer_range', 0.02),
+    padTokenId: config.integer('pad_token_id', 0, 0),
+    tieWordEmbeddings: config.boolean('tie_word_embeddings', true),
+    numLabels: numLabels(config),
+    raw: config.raw,
+  };
+}

@@ -1,0 +1,26 @@
+import { Embedding, init, Linear, type Parameter } from '@burin/nn';
+import type { DType, Generator } from '@burin/tensor';
+
+/** Makes the layers of a model: with random weights to train from nothing, or blank ones that a checkpoint fills. */
+export interface Weights {
+  linear(inFeatures: number, outFeatures: number, options: { bias: boolean }): Linear;
+  embedding(count: number, width: number, options?: { paddingIndex?: number }): Embedding;
+}
+
+/** Normal with the model's `initializer_range`, biases 0: how Hugging Face initialises the models of this package. */
+export function randomWeights(rng: Generator, std: number): Weights {
+  return weightsFrom((shape) => init.normal(shape, 0, std, { rng }), 'float32');
+}
+
+/** Zeros, stored as `dtype`. */
+export function blankWeights(dtype: DType): Weights {
+  return weightsFrom((shape) => init.zeros(shape, { dtype }), dtype);
+}
+
+function weightsFrom(make: (shape: number[]) => Parameter, dtype: DType): Weights {
+  return {
+    linear: (inFeatures, outFeatures, { bias }) =>
+      Linear.from(make([outFeatures, inFeatures]), bias ? init.zeros([outFeatures], { dtype }) : null),
+    embedding: (count, width, options = {}) => Embedding.from(make([count, width]), options),
+  };
+}
