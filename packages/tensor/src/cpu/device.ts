@@ -3,7 +3,9 @@ import type { Kernels } from '../kernels/index.js';
 import type { DeviceMemory } from '../memory.js';
 import { elementwiseKernels } from './elementwise.js';
 import { createEngine, type Engine, pointer } from './engine.js';
+import { matmulKernels } from './matmul.js';
 import { cpuMemory } from './memory.js';
+import { movementKernels } from './movement.js';
 
 /** The default device: WebAssembly SIMD kernels over one memory of up to 4 GiB. Works in Node and in browsers. */
 export class CpuDevice implements Device {
@@ -27,11 +29,7 @@ export class CpuDevice implements Device {
     return this.readNow(buffer, byteOffset, byteLength);
   }
 
-  readNow(
-    buffer: DeviceBuffer,
-    byteOffset = 0,
-    byteLength: number = buffer.byteLength - byteOffset,
-  ): Uint8Array {
+  readNow(buffer: DeviceBuffer, byteOffset = 0, byteLength: number = buffer.byteLength - byteOffset): Uint8Array {
     checkRange('read', buffer, byteOffset, byteLength);
     return new Uint8Array(this.engine.memory.buffer, pointer(buffer) + byteOffset, byteLength).slice();
   }
@@ -45,6 +43,8 @@ export class CpuDevice implements Device {
 function assemble(engine: Engine): Kernels {
   const kernels: Partial<Kernels> = {
     ...elementwiseKernels(engine),
+    ...movementKernels(engine),
+    ...matmulKernels(engine),
   };
   return kernels as Kernels;
 }

@@ -1,0 +1,107 @@
+import { BYTES, type DType } from '../dtype.js';
+import type { MovementKernels } from '../kernels/movement.js';
+import { rowsOf, simplify, type Walk } from './broadcast.js';
+import { type Engine, type KernelExports, pointer } from './engine.js';
+import { capitalize } from './names.js';
+
+/** Movement kernels: see kernels/movement.ts for the contract, assembly/{fill,cast,strided,rows}.ts for the work. */
+export function movementKernels(engine: Engine): MovementKernels {
+  const wasm = engine.exports;
+  return {
+    fill(dtype, y, value, size) {
+      const pattern = bitPattern(wasm, dtype, value);
+      const kernel = { 1: wasm.fill8, 2: wasm.fill16, 4: wasm.fill32 }[BYTES[dtype] as 1 | 2 | 4];
+      kernel(pointer(y), pattern, 0, size);
+    },
+
+    copy(x, xByteOffset, y, yByteOffset, byteLength) {
+      const from = pointer(x) + xByteOffset;
+      new Uint8Array(engine.memory.buffer).copyWithin(pointer(y) + yByteOffset, from, from + byteLength);
+    },
+
+    cast(x, from, y, to, size) {
+      if (from === to) this.copy(x, 0, y, 0, size * BYTES[from]);
+      else castKernel(wasm, from, to)(pointer(x), pointer(y), 0, size);
+    },
+
+    gatherStrided(x, y, shape, xStrides, xOffset, bytesPerElement) {
+      const walk = simplify(shape, [xStrides, contiguousStrides(shape)]);
+      copyWalk(engine, pointer(x) + xOffset * bytesPerElement, pointer(y), walk, bytesPerElement);
+    },
+
+    scatterStrided(x, y, shape, yStrides, yOffset, bytesPerElement) {
+      const walk = simplify(shape, [contiguousStrides(shape), yStrides]);
+      copyWalk(engine, pointer(x), pointer(y) + yOffset * bytesPerElement, walk, bytesPerElement);
+    },
+
+    gatherRows(table, dtype, ids, y, count, rows, cols) {
+      const kernel = wasm[`gatherRows${capitalize(dtype as 'float32' | 'float16' | 'bfloat16')}`];
+      kernel(pointer(table), pointer(ids), pointer(y), rows, cols, 0, count);
+    },
+
+    scatterAddRows(g, ids, dtable, count, rows, cols, skip) {
+      wasm.scatterAddRows(pointer(g), pointer(ids), pointer(dtable), count, rows, cols, skip, 0, cols);
+    },
+  };
+}
+
+/** `value` as the bits of one element, converted as `cast` would. */
+function bitPattern(wasm: KernelExports, dtype: DType, value: number): number {
+  if (dtype === 'float16') return wasm.float16Bits(value);
+  if (dtype === 'bfloat16') return wasm.bfloat16Bits(value);
+  if (dtype === 'float32') return new Int32Array(new Float32Array([value]).buffer)[0]!;
+  const [low, high] = dtype === 'int32' ? [-(2 ** 31), 2 ** 31 - 1] : [0, 255];
+  return Math.min(Math.max(Math.trunc(Number.isNaN(value) ? 0 : value), low!), high!);
+}
+
+type CastKernel = (x: number, y: number, begin: number, end: number) => void;
+
+function castKernel(wasm: KernelExports, from: DType, to: DType): CastKernel {
+  const name = `cast${capitalize(from)}To${capitalize(to)}`;
+  return wasm[name as keyof KernelExports] as CastKernel;
+}
+
+function contiguousStrides(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length).fill(1);
+  for (let axis = shape.length - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1]! * shape[axis + 1]!;
+  return strides;
+}
+
+/** Copies a walk of (x, y) as planes of rows, transposing in tiles where x is contiguous across the rows. */
+function copyWalk(engine: Engine, x: number, y: number, walk: Walk, bytesPerElement: number): void {
+  const { dims, rank, length, steps, size } = rowsOf(walk);
+  if (size === 0) return;
+  const [xStep, yStep] = steps as [number, number];
+  const planes = planesOf(dims, rank);
+  const { rows, xRowStep, yRowStep } = planes;
+  const meta = engine.metadata(planes.dims);
+  if (bytesPerElement === 4 && xRowStep === 1 && yStep === 1 && xStep !== 1 && rows >= 4 && length >= 4) {
+    const bands = Math.ceil(rows / 16) * (size / (rows * length));
+    engine.exports.copyTransposed(x, y, meta, planes.rank, rows, length, xStep, yRowStep, 0, bands);
+    return;
+  }
+  const shift = Math.log2(bytesPerElement);
+  engine.exports.copyStrided(
+    x,
+    y,
+    meta,
+    planes.rank,
+    rows,
+    length,
+    xRowStep,
+    yRowStep,
+    xStep,
+    yStep,
+    shift,
+    0,
+    size / length,
+  );
+}
+
+/** Splits one more axis off `dims` (outer sizes, strides of x, strides of y). */
+function planesOf(dims: readonly number[], rank: number) {
+  if (rank === 0) return { dims: [], rank: 0, rows: 1, xRowStep: 0, yRowStep: 0 };
+  const lists = [0, 1, 2].map((list) => dims.slice(list * rank, (list + 1) * rank));
+  const [rows, xRowStep, yRowStep] = lists.map((list) => list[rank - 1]) as [number, number, number];
+  return { dims: lists.flatMap((list) => list.slice(0, -1)), rank: rank - 1, rows, xRowStep, yRowStep };
+}
