@@ -1,18 +1,31 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import {
+  bytesSource,
+  CheckpointError,
+  openCheckpoint,
+  type TensorToWrite,
+  writeCheckpoint,
+  writeSafetensors,
+} from '@burin/checkpoint';
 import { describe, expect, it } from 'vitest';
-import { bytesSource, CheckpointError, openCheckpoint, type TensorToWrite, writeCheckpoint, writeSafetensors } from '@burin/checkpoint';
 import { guardedSource, temporaryFolder } from './helpers.js';
 
 const tensor = (name: string, length: number, fill: number) =>
   ({ name, dtype: 'U8', shape: [length], data: new Uint8Array(length).fill(fill) }) as const;
 const three = [tensor('embed', 60, 1), tensor('layer', 50, 2), tensor('head', 100, 3)];
-const SHARDS = ['model-00001-of-00003.safetensors', 'model-00002-of-00003.safetensors', 'model-00003-of-00003.safetensors'];
+const SHARDS = [
+  'model-00001-of-00003.safetensors',
+  'model-00002-of-00003.safetensors',
+  'model-00003-of-00003.safetensors',
+];
 const INDEX = 'model.safetensors.index.json';
 
 /** A sharded checkpoint of files in memory; `map` is its index's weight_map. */
 function picked(map: unknown, shards: Record<string, TensorToWrite[]> = { a: [three[0]!], b: [three[1]!] }) {
-  const sources = new Map([[INDEX, guardedSource(new TextEncoder().encode(JSON.stringify({ weight_map: map })), INDEX)]]);
+  const sources = new Map([
+    [INDEX, guardedSource(new TextEncoder().encode(JSON.stringify({ weight_map: map })), INDEX)],
+  ]);
   for (const [name, tensors] of Object.entries(shards)) {
     sources.set(name, guardedSource(writeSafetensors(tensors as (typeof three)[number][]), name));
   }
@@ -40,7 +53,14 @@ describe('writeCheckpoint, then openCheckpoint', () => {
     const folder = await temporaryFolder();
     const files = await writeCheckpoint(folder, three, { maxShardBytes });
     expect(await readdir(folder)).toEqual([...names, INDEX]);
-    expect(files.map(({ tensors }) => tensors.map(({ name }) => name).sort().join())).toEqual(contents);
+    expect(
+      files.map(({ tensors }) =>
+        tensors
+          .map(({ name }) => name)
+          .sort()
+          .join(),
+      ),
+    ).toEqual(contents);
     const opened = await openCheckpoint(folder);
     expect([...opened.tensors.keys()].sort()).toEqual(['embed', 'head', 'layer']);
     for (const { name, data } of three) expect(await opened.read(name)).toEqual(data);
@@ -70,7 +90,12 @@ describe('writeCheckpoint, then openCheckpoint', () => {
     await writeCheckpoint(folder, three, { maxShardBytes: 60 });
     await writeCheckpoint(folder, three, { maxShardBytes: 110 });
     const others = ['adapter_model.safetensors', 'config.json'];
-    expect(await readdir(folder)).toEqual([...others, 'model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors', INDEX]);
+    expect(await readdir(folder)).toEqual([
+      ...others,
+      'model-00001-of-00002.safetensors',
+      'model-00002-of-00002.safetensors',
+      INDEX,
+    ]);
     await writeCheckpoint(folder, three);
     expect(await readdir(folder)).toEqual([...others, 'model.safetensors']);
     await writeCheckpoint(folder, three, { maxShardBytes: 60 });
@@ -80,7 +105,11 @@ describe('writeCheckpoint, then openCheckpoint', () => {
   it('fetches lazy tensors one at a time', async () => {
     const folder = await temporaryFolder();
     const log: string[] = [];
-    const lazy = three.map((given) => ({ ...given, data: async () => (log.push(given.name), given.data) }));
+    const fetch = async (given: (typeof three)[number]) => {
+      log.push(given.name);
+      return given.data;
+    };
+    const lazy = three.map((given) => ({ ...given, data: () => fetch(given) }));
     await writeCheckpoint(folder, lazy, { maxShardBytes: 110 });
     expect(log).toEqual(['embed', 'layer', 'head']);
   });
@@ -111,20 +140,59 @@ describe('openCheckpoint', () => {
   });
 
   it('prefers model.safetensors', async () => {
-    const sources = new Map([['model.safetensors', bytesSource(writeSafetensors(three))], [INDEX, bytesSource(new Uint8Array(0))]]);
+    const sources = new Map([
+      ['model.safetensors', bytesSource(writeSafetensors(three))],
+      [INDEX, bytesSource(new Uint8Array(0))],
+    ]);
     expect((await openCheckpoint(sources)).tensors.size).toBe(3);
   });
 
   it.each<[what: string, map: unknown, message: string]>([
-    ['no weight_map', undefined, `files/${INDEX}: weight_map must be an object of tensor name to file name: got undefined`],
-    ['a weight_map that is a list', ['a'], `files/${INDEX}: weight_map must be an object of tensor name to file name: got ["a"]`],
-    ['a file that is not text', { embed: 1 }, `files/${INDEX}: embed: weight_map must name a file of the same folder: expected a name such as model-00001-of-00002.safetensors, got 1`],
-    ['a file elsewhere', { embed: '../a' }, `files/${INDEX}: embed: weight_map must name a file of the same folder: expected a name such as model-00001-of-00002.safetensors, got "../a"`],
-    ['the folder above', { embed: '..' }, `files/${INDEX}: embed: weight_map must name a file of the same folder: expected a name such as model-00001-of-00002.safetensors, got ".."`],
-    ['a shard that is not there', { embed: 'a', layer: 'c' }, `files/${INDEX}: every shard must be there: expected c, got none; fetch it again`],
-    ['a tensor that is not there', { embed: 'a', layer: 'b', extra: 'b' }, `files/${INDEX}: extra: a tensor must be in its shard: expected it in b, got none`],
-    ['a tensor that is not listed', { layer: 'b', other: 'a' }, `files/${INDEX}: embed: weight_map must list what the shards hold: expected a, got no entry`],
-    ['a tensor that is listed elsewhere', { layer: 'b', embed: 'b', other: 'a' }, `files/${INDEX}: embed: weight_map must list what the shards hold: expected a, got b`],
+    [
+      'no weight_map',
+      undefined,
+      `files/${INDEX}: weight_map must be an object of tensor name to file name: got undefined`,
+    ],
+    [
+      'a weight_map that is a list',
+      ['a'],
+      `files/${INDEX}: weight_map must be an object of tensor name to file name: got ["a"]`,
+    ],
+    [
+      'a file that is not text',
+      { embed: 1 },
+      `files/${INDEX}: embed: weight_map must name a file of the same folder: expected a name such as model-00001-of-00002.safetensors, got 1`,
+    ],
+    [
+      'a file elsewhere',
+      { embed: '../a' },
+      `files/${INDEX}: embed: weight_map must name a file of the same folder: expected a name such as model-00001-of-00002.safetensors, got "../a"`,
+    ],
+    [
+      'the folder above',
+      { embed: '..' },
+      `files/${INDEX}: embed: weight_map must name a file of the same folder: expected a name such as model-00001-of-00002.safetensors, got ".."`,
+    ],
+    [
+      'a shard that is not there',
+      { embed: 'a', layer: 'c' },
+      `files/${INDEX}: every shard must be there: expected c, got none; fetch it again`,
+    ],
+    [
+      'a tensor that is not there',
+      { embed: 'a', layer: 'b', extra: 'b' },
+      `files/${INDEX}: extra: a tensor must be in its shard: expected it in b, got none`,
+    ],
+    [
+      'a tensor that is not listed',
+      { layer: 'b', other: 'a' },
+      `files/${INDEX}: embed: weight_map must list what the shards hold: expected a, got no entry`,
+    ],
+    [
+      'a tensor that is listed elsewhere',
+      { layer: 'b', embed: 'b', other: 'a' },
+      `files/${INDEX}: embed: weight_map must list what the shards hold: expected a, got b`,
+    ],
   ])('refuses an index with %s, and closes all', async (_what, map, message) => {
     const sources = picked(map);
     await expect(openCheckpoint(sources)).rejects.toThrow(new CheckpointError(message));

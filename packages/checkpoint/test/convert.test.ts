@@ -1,6 +1,6 @@
+import { CheckpointError, fromFloat32, toFloat32, toInt32 } from '@burin/checkpoint';
 import { fc, test } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { CheckpointError, fromFloat32, toFloat32, toInt32 } from '@burin/checkpoint';
 
 const bytesOf = (array: ArrayBufferView) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 const halves = Uint16Array.from({ length: 65536 }, (_, i) => i);
@@ -36,8 +36,14 @@ describe('float16', () => {
       const middle = (low + float16Value(bits + 1)) / 2; // exact in float32
       const even = bits % 2 === 0 ? bits : bits + 1;
       const nudge = middle * 2 ** -23;
-      const got = [stored(middle, 'F16'), stored(-middle, 'F16'), stored(middle - nudge, 'F16'), stored(middle + nudge, 'F16')];
-      if (got.join() !== [even, even | 0x8000, bits, bits + 1].join()) expect.fail(`between ${bits} and its neighbour: ${got}`);
+      const got = [
+        stored(middle, 'F16'),
+        stored(-middle, 'F16'),
+        stored(middle - nudge, 'F16'),
+        stored(middle + nudge, 'F16'),
+      ];
+      if (got.join() !== [even, even | 0x8000, bits, bits + 1].join())
+        expect.fail(`between ${bits} and its neighbour: ${got}`);
     }
   });
 
@@ -63,7 +69,9 @@ describe('bfloat16', () => {
   it('rounds ties to even', () => {
     const at = (bits: number) => new Float32Array(new Uint32Array([bits]).buffer)[0]!;
     const cases = [0x3f808000, 0x3f818000, 0x3f807fff, 0x3f808001, 0x7f7f8000, 0xbf818000, 0x00008000, 0x00018000];
-    expect(cases.map((bits) => stored(at(bits), 'BF16'))).toEqual([0x3f80, 0x3f82, 0x3f80, 0x3f81, 0x7f80, 0xbf82, 0, 2]);
+    expect(cases.map((bits) => stored(at(bits), 'BF16'))).toEqual([
+      0x3f80, 0x3f82, 0x3f80, 0x3f81, 0x7f80, 0xbf82, 0, 2,
+    ]);
   });
 
   it('keeps NaN a NaN, also where its upper half alone would be Infinity', () => {
@@ -93,7 +101,9 @@ describe('whole numbers', () => {
 
   it.each([2n ** 31n, -(2n ** 31n) - 1n, 2n ** 32n, 2n ** 63n - 1n, -(2n ** 63n)])('%s does not fit', (value) => {
     expect(() => toInt32(bytesOf(new BigInt64Array([0n, value])), 'I64')).toThrow(
-      new CheckpointError(`toInt32: numbers must fit 32 bits: expected -2147483648 to 2147483647, got ${value} at element 1`),
+      new CheckpointError(
+        `toInt32: numbers must fit 32 bits: expected -2147483648 to 2147483647, got ${value} at element 1`,
+      ),
     );
   });
 
@@ -108,11 +118,26 @@ describe('whole numbers', () => {
 
 describe('messages', () => {
   it.each([
-    [() => toFloat32(new Uint8Array(8), 'I64' as 'F32'), 'toFloat32: dtype must be a float: expected F32, F16 or BF16, got "I64"'],
-    [() => fromFloat32(new Float32Array(1), 'F64' as 'F32'), 'fromFloat32: dtype must be a float: expected F32, F16 or BF16, got "F64"'],
-    [() => toInt32(new Uint8Array(8), 'F32' as 'I32'), 'toInt32: dtype must be of whole numbers: expected I64, I32, I16, I8, U8 or BOOL, got "F32"'],
-    [() => toFloat32(new Uint8Array(6), 'F32'), 'toFloat32: bytes must hold whole elements: expected a multiple of 4 bytes, got 6'],
-    [() => toInt32(new Uint8Array(12), 'I64'), 'toInt32: bytes must hold whole elements: expected a multiple of 8 bytes, got 12'],
+    [
+      () => toFloat32(new Uint8Array(8), 'I64' as 'F32'),
+      'toFloat32: dtype must be a float: expected F32, F16 or BF16, got "I64"',
+    ],
+    [
+      () => fromFloat32(new Float32Array(1), 'F64' as 'F32'),
+      'fromFloat32: dtype must be a float: expected F32, F16 or BF16, got "F64"',
+    ],
+    [
+      () => toInt32(new Uint8Array(8), 'F32' as 'I32'),
+      'toInt32: dtype must be of whole numbers: expected I64, I32, I16, I8, U8 or BOOL, got "F32"',
+    ],
+    [
+      () => toFloat32(new Uint8Array(6), 'F32'),
+      'toFloat32: bytes must hold whole elements: expected a multiple of 4 bytes, got 6',
+    ],
+    [
+      () => toInt32(new Uint8Array(12), 'I64'),
+      'toInt32: bytes must hold whole elements: expected a multiple of 8 bytes, got 12',
+    ],
   ])('%#', (action, message) => {
     expect(action).toThrow(new CheckpointError(message));
   });

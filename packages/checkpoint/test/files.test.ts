@@ -1,6 +1,5 @@
 import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   CheckpointError,
   exists,
@@ -17,6 +16,7 @@ import {
   writeFolderAtomic,
   writeSafetensorsFile,
 } from '@burin/checkpoint';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from './helpers.js';
 
 /** A number that no process has: Linux counts to 2^22. */
@@ -50,14 +50,24 @@ describe('small files', () => {
     const folder = await temporaryFolder();
     const none = join(folder, 'none');
     await writeFile(join(folder, 'bad.json'), '{');
-    await expect(readTextFile(none)).rejects.toThrow(problem(`readTextFile: cannot read ${none}: there is none; check the path (ENOENT)`));
-    await expect(readTextFile(folder)).rejects.toThrow(problem(`readTextFile: cannot read ${folder}: it is a folder; give the path of a file (EISDIR)`));
-    await expect(readJsonFile(join(folder, 'bad.json'))).rejects.toThrow(`${join(folder, 'bad.json')} must be JSON: `);
-    await expect(listFolder(none)).rejects.toThrow(problem(`listFolder: cannot list ${none}: there is none; check the path (ENOENT)`));
-    await expect(makeFolder(join(folder, 'bad.json'))).rejects.toThrow(
-      problem(`makeFolder: cannot make ${join(folder, 'bad.json')}: it is there already; remove it first or choose another name (EEXIST)`),
+    await expect(readTextFile(none)).rejects.toThrow(
+      problem(`readTextFile: cannot read ${none}: there is none; check the path (ENOENT)`),
     );
-    await expect(fileSource(none)).rejects.toThrow(problem(`fileSource: cannot open ${none}: there is none; check the path (ENOENT)`));
+    await expect(readTextFile(folder)).rejects.toThrow(
+      problem(`readTextFile: cannot read ${folder}: it is a folder; give the path of a file (EISDIR)`),
+    );
+    await expect(readJsonFile(join(folder, 'bad.json'))).rejects.toThrow(`${join(folder, 'bad.json')} must be JSON: `);
+    await expect(listFolder(none)).rejects.toThrow(
+      problem(`listFolder: cannot list ${none}: there is none; check the path (ENOENT)`),
+    );
+    await expect(makeFolder(join(folder, 'bad.json'))).rejects.toThrow(
+      problem(
+        `makeFolder: cannot make ${join(folder, 'bad.json')}: it is there already; remove it first or choose another name (EEXIST)`,
+      ),
+    );
+    await expect(fileSource(none)).rejects.toThrow(
+      problem(`fileSource: cannot open ${none}: there is none; check the path (ENOENT)`),
+    );
     await expect(fileSource(folder)).rejects.toThrow(problem(`fileSource: cannot read ${folder}: it is not a file`));
     await expect(writeFileAtomic(join(none, 'x'), '')).rejects.toThrow(
       problem(`writeFileAtomic: cannot list ${none}: there is none; check the path (ENOENT)`),
@@ -113,7 +123,8 @@ describe('writeFileAtomic', () => {
     const running = `.f.${process.ppid}-0-0.burin-new`;
     const other = `.g.${NOBODY}-0-0.burin-new`;
     const old = `.f.${process.ppid}-0-1.burin-new`;
-    for (const name of [`.f.${NOBODY}-0-7.burin-new`, running, other, old, '.f.swp']) await writeFile(join(folder, name), '');
+    for (const name of [`.f.${NOBODY}-0-7.burin-new`, running, other, old, '.f.swp'])
+      await writeFile(join(folder, name), '');
     await utimes(join(folder, old), 0, 0);
     await writeFileAtomic(join(folder, 'f'), 'x');
     expect(await readdir(folder)).toEqual([running, '.f.swp', other, 'f']);
@@ -144,7 +155,9 @@ describe('writeFolderAtomic', () => {
     await writeFolderAtomic(path, fill('one'));
     const filled = vi.fn(fill('two'));
     await expect(writeFolderAtomic(path, filled)).rejects.toThrow(
-      problem(`writeFolderAtomic: ${path} must not be there yet: got a file or folder of this name; pass { replace: true }, or choose another name`),
+      problem(
+        `writeFolderAtomic: ${path} must not be there yet: got a file or folder of this name; pass { replace: true }, or choose another name`,
+      ),
     );
     expect(filled).not.toHaveBeenCalled();
     await writeFile(join(path, 'stale'), '');
@@ -180,14 +193,21 @@ describe('renameFolder', () => {
     await renameFolder(from, to, { replace: true });
     expect(await readdir(folder)).toEqual(['to']);
     expect(await readdir(to)).toEqual(['x']);
-    await expect(renameFolder(from, to, { replace: true })).rejects.toThrow(`renameFolder: cannot list ${from}: there is none`);
+    await expect(renameFolder(from, to, { replace: true })).rejects.toThrow(
+      `renameFolder: cannot list ${from}: there is none`,
+    );
   });
 });
 
 describe('recoverFolder', () => {
   it('removes half-written folders and moves an old one back where its place is empty', async () => {
     const folder = await temporaryFolder();
-    for (const name of ['kept', `.a.${NOBODY}-0-0.burin-new`, `.gone.${NOBODY}-0-1.burin-old`, `.kept.${NOBODY}-0-2.burin-old`]) {
+    for (const name of [
+      'kept',
+      `.a.${NOBODY}-0-0.burin-new`,
+      `.gone.${NOBODY}-0-1.burin-old`,
+      `.kept.${NOBODY}-0-2.burin-old`,
+    ]) {
       await mkdir(join(folder, name));
       await writeFile(join(folder, name, 'x'), name);
     }
@@ -223,8 +243,13 @@ describe('where there is no file system', () => {
 it('a file as large as a model is written piece by piece', async () => {
   const path = join(await temporaryFolder(), 'm.safetensors');
   const piece = new Uint8Array(1_000_000);
-  const tensors = Array.from({ length: 8 }, (_, i) => ({ name: `w${i}`, dtype: 'U8', shape: [1000, 1000], data: () => piece }) as const);
+  const tensors = Array.from(
+    { length: 8 },
+    (_, i) => ({ name: `w${i}`, dtype: 'U8', shape: [1000, 1000], data: () => piece }) as const,
+  );
   const written = await writeSafetensorsFile(path, tensors);
   expect(written.byteLength).toBe((await stat(path)).size);
-  expect(written.tensors.map(({ name, byteLength }) => `${name} ${byteLength}`)).toEqual(tensors.map(({ name }) => `${name} 1000000`));
+  expect(written.tensors.map(({ name, byteLength }) => `${name} ${byteLength}`)).toEqual(
+    tensors.map(({ name }) => `${name} 1000000`),
+  );
 });

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
 import { fileSource, openSafetensors, readSafetensors, writeSafetensors } from '@burin/checkpoint';
+import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const fixtures = resolve(root, 'fixtures');
@@ -10,7 +10,10 @@ const models = resolve(root, process.env.BURIN_SHARED ?? '../shared', 'models');
 
 function safetensorsUnder(folder: string): string[] {
   const names = existsSync(folder) ? readdirSync(folder, { recursive: true, encoding: 'utf8' }) : [];
-  return names.filter((name) => name.endsWith('.safetensors')).sort().map((name) => resolve(folder, name));
+  return names
+    .filter((name) => name.endsWith('.safetensors'))
+    .sort()
+    .map((name) => resolve(folder, name));
 }
 
 /** Reads every tensor by range and whole, and writes all of them again. */

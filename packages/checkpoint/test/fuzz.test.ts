@@ -1,5 +1,11 @@
+import {
+  CheckpointError,
+  openSafetensors,
+  readSafetensors,
+  type SafetensorsFile,
+  writeSafetensors,
+} from '@burin/checkpoint';
 import { describe, expect, it } from 'vitest';
-import { CheckpointError, openSafetensors, readSafetensors, type SafetensorsFile, writeSafetensors } from '@burin/checkpoint';
 import { guardedSource } from './helpers.js';
 import { safetensorsMutations } from './mutations.js';
 
@@ -29,9 +35,12 @@ describe(`${FILES} damaged files`, () => {
 
   it('are the same for the same seed, and most of them differ', () => {
     const again = [...safetensorsMutations(good, SEED, FILES)];
-    const text = (files: typeof again) => files.map(({ name, bytes }) => `${name}: ${Buffer.from(bytes).toString('latin1')}`);
+    const text = (files: typeof again) =>
+      files.map(({ name, bytes }) => `${name}: ${Buffer.from(bytes).toString('latin1')}`);
     expect(text(again).join('\n') === text(mutations).join('\n')).toBe(true);
-    expect(new Set(mutations.map(({ bytes }) => Buffer.from(bytes).toString('latin1'))).size).toBeGreaterThan(FILES / 2);
+    expect(new Set(mutations.map(({ bytes }) => Buffer.from(bytes).toString('latin1'))).size).toBeGreaterThan(
+      FILES / 2,
+    );
   });
 
   it('are refused with a CheckpointError or read inside the file, without hanging', async () => {
@@ -41,7 +50,9 @@ describe(`${FILES} damaged files`, () => {
       const opened = await openSafetensors(guardedSource(bytes)).then(readAll, outcome);
       expect(performance.now() - start, name).toBeLessThan(LIMIT_MS);
       if (typeof opened === 'string') refused++;
-      else for (const [tensor, data] of opened) expect(data.length, `${name}: ${tensor}`).toBeLessThanOrEqual(bytes.length);
+      else
+        for (const [tensor, data] of opened)
+          expect(data.length, `${name}: ${tensor}`).toBeLessThanOrEqual(bytes.length);
     }
     expect(refused).toBeGreaterThan(FILES * 0.75); // the rest have flipped bits in their data, or changes that mean nothing
     expect(refused).toBeLessThan(FILES);

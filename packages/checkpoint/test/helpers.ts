@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach } from 'vitest';
 import type { ByteSource } from '@burin/checkpoint';
+import { afterEach } from 'vitest';
 
 /** A file out of a header, as text or as a value, and bytes of data. `length` lies about the header's length. */
 export function fileOf(header: unknown, data = new Uint8Array(0), length?: bigint): Uint8Array<ArrayBuffer> {

@@ -7,7 +7,9 @@ const [what, folder] = process.argv.slice(2) as [string, string];
 
 async function writeWeights(path: string, generation: number): Promise<void> {
   const data = () => new Uint8Array(500_000).fill(generation & 255);
-  await writeSafetensorsFile(path, [{ name: 'weight', dtype: 'U8', shape: [500_000], data }], { generation: String(generation) });
+  await writeSafetensorsFile(path, [{ name: 'weight', dtype: 'U8', shape: [500_000], data }], {
+    generation: String(generation),
+  });
 }
 
 async function writeFolder(path: string, generation: number): Promise<void> {

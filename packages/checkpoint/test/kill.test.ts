@@ -4,8 +4,8 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { exists, fileSource, listFolder, openSafetensors, recoverFolder, writeFileAtomic } from '@burin/checkpoint';
 import { describe, expect, it } from 'vitest';
-import { exists, listFolder, openSafetensors, fileSource, recoverFolder, writeFileAtomic } from '@burin/checkpoint';
 import { temporaryFolder } from './helpers.js';
 import { seededRandom } from './mutations.js';
 

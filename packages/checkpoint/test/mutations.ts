@@ -64,17 +64,101 @@ const MUTATORS: Readonly<Record<string, Mutator>> = {
   },
 };
 
-const WILD_NUMBERS = [-1, -0.5, 0.5, 1, 2, 7, 2 ** 31, 2 ** 32, 2 ** 53 - 1, 2 ** 53, 1e19, 1e300, -(2 ** 53), null, '4'];
+const WILD_NUMBERS = [
+  -1,
+  -0.5,
+  0.5,
+  1,
+  2,
+  7,
+  2 ** 31,
+  2 ** 32,
+  2 ** 53 - 1,
+  2 ** 53,
+  1e19,
+  1e300,
+  -(2 ** 53),
+  null,
+  '4',
+];
 const SHAPES = [
-  null, 3, '3', {}, [-1], [0.5], [1e300], [2 ** 53 - 1, 2 ** 53 - 1], [2 ** 32, 2 ** 32], [0, 2 ** 53 - 1, 2 ** 53 - 1],
-  [[2], 3], ['2'], [null], [], [0], [1], [1, 1, 1, 1, 1, 1], { length: 2 ** 32 }, Array(2000).fill(1), Array(2000).fill(2),
+  null,
+  3,
+  '3',
+  {},
+  [-1],
+  [0.5],
+  [1e300],
+  [2 ** 53 - 1, 2 ** 53 - 1],
+  [2 ** 32, 2 ** 32],
+  [0, 2 ** 53 - 1, 2 ** 53 - 1],
+  [[2], 3],
+  ['2'],
+  [null],
+  [],
+  [0],
+  [1],
+  [1, 1, 1, 1, 1, 1],
+  { length: 2 ** 32 },
+  Array(2000).fill(1),
+  Array(2000).fill(2),
 ]; // prettier-ignore
-const DTYPES = ['F33', 'f32', '', 'U8', 'F64', 'F4', 'F6_E2M3', 'toString', '__proto__', 'constructor', 'NF4', null, 0, ['F32'], {}];
-const VALUES = [null, true, 0, -1, 'text', [], [1, 2], {}, { a: 1 }, { a: null }, { dtype: 'F32' }, { __proto__: null }, [{}]];
+const DTYPES = [
+  'F33',
+  'f32',
+  '',
+  'U8',
+  'F64',
+  'F4',
+  'F6_E2M3',
+  'toString',
+  '__proto__',
+  'constructor',
+  'NF4',
+  null,
+  0,
+  ['F32'],
+  {},
+];
+const VALUES = [
+  null,
+  true,
+  0,
+  -1,
+  'text',
+  [],
+  [1, 2],
+  {},
+  { a: 1 },
+  { a: null },
+  { dtype: 'F32' },
+  { __proto__: null },
+  [{}],
+];
 const HEADERS = [
-  '', ' ', '{', '}', 'null', '[]', '"x"', '1', '{}', '{}}', '{"a"}', '{"a":}', '{"a":{}}', '{"__proto__":{}}', '{"a":1,"a":1}',
-  '\ufeff{}', '{"\\ud800":{}}', '{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"data_offsets":[0,0]}}', '\u0000',
-  '['.repeat(5000), '{"a":'.repeat(5000), '['.repeat(5000) + ']'.repeat(5000), `{"${'x'.repeat(100_000)}":1}`,
+  '',
+  ' ',
+  '{',
+  '}',
+  'null',
+  '[]',
+  '"x"',
+  '1',
+  '{}',
+  '{}}',
+  '{"a"}',
+  '{"a":}',
+  '{"a":{}}',
+  '{"__proto__":{}}',
+  '{"a":1,"a":1}',
+  '\ufeff{}',
+  '{"\\ud800":{}}',
+  '{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"data_offsets":[0,0]}}',
+  '\u0000',
+  '['.repeat(5000),
+  '{"a":'.repeat(5000),
+  '['.repeat(5000) + ']'.repeat(5000),
+  `{"${'x'.repeat(100_000)}":1}`,
 ]; // prettier-ignore
 
 function headerEnd(file: Uint8Array): number {
@@ -137,7 +221,16 @@ function replaceEntry(good: Uint8Array, random: Random, value: unknown): Uint8Ar
 function renameEntry(good: Uint8Array, random: Random): Uint8Array<ArrayBuffer> {
   const text = headerText(good);
   const names = Object.keys(JSON.parse(text) as Json);
-  const name = random.pick([...names, '__proto__', 'constructor', '__metadata__', '', '\ud800', '../../x', '\n\u001b[31m']);
+  const name = random.pick([
+    ...names,
+    '__proto__',
+    'constructor',
+    '__metadata__',
+    '',
+    '\ud800',
+    '../../x',
+    '\n\u001b[31m',
+  ]);
   return withHeader(good, text.replace(`${JSON.stringify(random.pick(names))}:`, `${JSON.stringify(name)}:`));
 }
 
@@ -147,7 +240,23 @@ function editText(text: string, random: Random): string {
   for (let times = 1 + random.whole(3); times > 0; times--) {
     const at = random.whole(edited.length);
     const taken = random.whole(4);
-    const put = random.pick(['', '"', '{', '}', '[', ']', ',', ':', '\\', '-', '9', 'e9', '\u0000', 'é', edited.slice(at, at + 8)]);
+    const put = random.pick([
+      '',
+      '"',
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '\\',
+      '-',
+      '9',
+      'e9',
+      '\u0000',
+      'é',
+      edited.slice(at, at + 8),
+    ]);
     edited = edited.slice(0, at) + put + edited.slice(at + taken);
   }
   return edited;
