@@ -1,0 +1,153 @@
+import { checkpoint, cpu, dropout, Generator, noGrad, scope, type Tensor, tensor } from '@burin/tensor';
+import { describe, expect, it } from 'vitest';
+
+const leaf = (values: number[]) => tensor(values, undefined, { requiresGrad: true });
+const values = async (x: Tensor | null) => [...(await x!.data())];
+
+describe('backward', () => {
+  it('adds up over uses and over passes', async () => {
+    const x = leaf([2, 3]);
+    x.mul(x).add(x).sum().backward();
+    expect(await values(x.grad)).toEqual([5, 7]);
+    x.mul(2).sum().backward();
+    expect(await values(x.grad)).toEqual([7, 9]);
+  });
+  it('reaches a leaf through branches of different depth once each', async () => {
+    const x = leaf([1, 2]);
+    const y = x.exp();
+    y.add(y.mul(y)).add(x).sum().backward();
+    const expected = [1, 2].map((v) => Math.exp(v) + 2 * Math.exp(2 * v) + 1);
+    expect(Array.from(await values(x.grad), (v, i) => Math.abs(v / expected[i]! - 1) < 1e-6)).toEqual([true, true]);
+  });
+  it('does not write into the gradient it was given', async () => {
+    const x = leaf([1, 2]);
+    const g = tensor([1, 1]);
+    x.add(0).backward(g);
+    x.add(0).backward(g);
+    expect(await values(g)).toEqual([1, 1]);
+    expect(await values(x.grad)).toEqual([2, 2]);
+  });
+  it('stops at detach and under noGrad', () => {
+    const x = leaf([1]);
+    expect(x.detach().mul(2).requiresGrad).toBe(false);
+    expect(noGrad(() => x.mul(2)).requiresGrad).toBe(false);
+    expect(() => x.detach().backward()).toThrow('backward: the output needs no gradient');
+  });
+  it('runs twice only if asked to keep the graph', async () => {
+    const x = leaf([3]);
+    const y = x.mul(x);
+    y.backward(undefined, { retainGraph: true });
+    y.backward();
+    expect(await values(x.grad)).toEqual([12]);
+    expect(() => y.backward()).toThrow(
+      'what mul saved was freed by an earlier backward pass; pass { retainGraph: true }',
+    );
+  });
+  it('refuses to read what was changed in place since', () => {
+    const x = leaf([3]);
+    const y = x.mul(x);
+    x.detach().add_(tensor([1]));
+    expect(() => y.backward()).toThrow('that mul saved was changed in place since');
+  });
+  it('wants one element, or a gradient of the right shape', () => {
+    expect(() => leaf([1, 2]).mul(2).backward()).toThrow('one element is expected where no gradient is given, got [2]');
+    expect(() =>
+      leaf([1, 2])
+        .mul(2)
+        .backward(tensor([1])),
+    ).toThrow('expected [2], got [1]');
+  });
+});
+
+describe('memory', () => {
+  it('is free again after a step, whatever the graph', async () => {
+    const x = leaf([1, 2, 3]);
+    const before = cpu().memory.liveBytes;
+    const loss = scope(() => x.exp().mul(x.sigmoid()).add(x.tanh()).softmax().log().sum());
+    loss.backward();
+    loss.dispose();
+    expect(cpu().memory.liveBytes - before).toBe(x.grad!.byteLength);
+    x.zeroGrad();
+    expect(cpu().memory.liveBytes).toBe(before);
+  });
+  it('is free again when a graph is dropped without a backward pass', () => {
+    const x = leaf([1, 2, 3]);
+    const before = cpu().memory.liveBytes;
+    scope(() => void x.exp().mul(x).exp());
+    expect(cpu().memory.liveBytes).toBe(before);
+  });
+  it('is free again when the backward pass throws', () => {
+    const x = leaf([1, 2]);
+    const y = x.exp();
+    const z = y.exp().mul(y);
+    x.touch('test');
+    y.storage.version++;
+    const before = cpu().memory.liveBytes;
+    expect(() => z.sum().backward()).toThrow('changed in place');
+    expect(cpu().memory.liveBytes).toBeLessThanOrEqual(before + 8);
+  });
+});
+
+describe('scope', () => {
+  it('frees what is not returned, at any depth of arrays, maps and objects', () => {
+    const before = cpu().memory.liveBuffers;
+    const { list, map } = scope(() => {
+      const kept = tensor([1]);
+      tensor([2]);
+      return { list: [kept], map: new Map([['a', tensor([3])]]) };
+    });
+    expect(cpu().memory.liveBuffers - before).toBe(2);
+    list[0]!.dispose();
+    map.get('a')!.dispose();
+    expect(cpu().memory.liveBuffers).toBe(before);
+  });
+  it('hands results of an inner scope to the outer one', () => {
+    const before = cpu().memory.liveBuffers;
+    scope(() => void scope(() => tensor([1])));
+    expect(cpu().memory.liveBuffers).toBe(before);
+  });
+  it('refuses an async body, and frees what it made', () => {
+    const before = cpu().memory.liveBuffers;
+    expect(() => scope(async () => tensor([1]))).toThrow('scope: the body must not be async');
+    expect(cpu().memory.liveBuffers).toBe(before);
+  });
+  it('says who uses a tensor that was freed', () => {
+    const x = tensor([1]);
+    x.dispose();
+    expect(() => x.exp()).toThrow('exp: a tensor of shape [1] is used after it was freed');
+  });
+});
+
+describe('checkpoint', () => {
+  it('gives the same gradients as the body itself, with the same dropout', async () => {
+    const run = async (recompute: boolean) => {
+      const rng = new Generator(5);
+      const x = leaf(Array.from({ length: 64 }, (_, i) => i / 10));
+      const weight = leaf([2]);
+      const body = (h: Tensor) => dropout(h.mul(weight).tanh(), 0.5, rng).mul(h);
+      const y = recompute ? checkpoint(body, x) : body(x);
+      const after = dropout(y, 0.5, rng);
+      after.sum().backward();
+      return [await values(after), await values(x.grad), await values(weight.grad)];
+    };
+    expect(await run(true)).toEqual(await run(false));
+  });
+  it('trains parameters behind inputs that need no gradient', async () => {
+    const weight = leaf([2]);
+    checkpoint((h) => h.mul(weight), tensor([3])).backward();
+    expect(await values(weight.grad)).toEqual([3]);
+  });
+  it('keeps its inputs only, until the backward pass', () => {
+    const x = leaf(new Array(1000).fill(0.5));
+    const held = (body: () => Tensor) => {
+      const before = cpu().memory.liveBytes;
+      const y = scope(body);
+      const bytes = cpu().memory.liveBytes - before;
+      y.dispose();
+      return bytes;
+    };
+    const chain = (h: Tensor) => h.exp().tanh().sigmoid().square();
+    expect(held(() => chain(x))).toBeGreaterThanOrEqual(4 * 4000);
+    expect(held(() => checkpoint(chain, x))).toBe(4000);
+  });
+});

@@ -1,0 +1,115 @@
+import {
+  arange,
+  cpu,
+  DtypeError,
+  fromBytes,
+  full,
+  Generator,
+  rand,
+  randn,
+  randperm,
+  tensor,
+  zeros,
+} from '@burin/tensor';
+import { describe, expect, it } from 'vitest';
+
+describe('tensor', () => {
+  it('takes its shape from the nesting', async () => {
+    const x = tensor([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    expect([x.shape, x.dtype, x.size, x.byteLength]).toEqual([[2, 3], 'float32', 6, 24]);
+    expect([...(await x.data())]).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(await tensor(7).item()).toBe(7);
+  });
+  it('takes its dtype from a typed array', () => {
+    expect(tensor(new Int32Array([1])).dtype).toBe('int32');
+    expect(tensor(new Uint8Array([1])).dtype).toBe('uint8');
+    expect(tensor(new Float64Array([1])).dtype).toBe('float32');
+  });
+  it('rounds to float16 and bfloat16, and widens on the way out', async () => {
+    expect([...(await tensor([1.0009765625, 65519, 65520, 1e-8], undefined, { dtype: 'float16' }).data())]).toEqual([
+      1.0009765625,
+      65504,
+      Infinity,
+      0,
+    ]);
+    expect([...(await tensor([1.00390625, 1.01171875], undefined, { dtype: 'bfloat16' }).data())]).toEqual([
+      1, 1.015625,
+    ]);
+  });
+  it('refuses ragged nesting, wrong sizes, values that do not fit and other arrays', () => {
+    expect(() => tensor([[1, 2], [3]])).toThrow('tensor: the nesting is ragged: expected 2 at depth 1, got 1');
+    expect(() => tensor([[1], 2] as never)).toThrow('tensor: the nesting is ragged at depth 1');
+    expect(() => tensor([1, 2], [3])).toThrow('tensor: [3] holds 3 elements, got 2');
+    expect(() => tensor([1.5], undefined, { dtype: 'int32' })).toThrow(
+      'int32 holds whole numbers of its range, got 1.5 at 0',
+    );
+    expect(() => tensor([256], undefined, { dtype: 'uint8' })).toThrow('got 256 at 0');
+    expect(() => tensor(new BigInt64Array(1) as never)).toThrow(DtypeError);
+    expect(() => zeros([-1])).toThrow('a shape holds whole numbers of 0 or more, got [-1]');
+  });
+  it('names the device that is not there', () => {
+    expect(() => zeros([1], { device: 'gpu' as never })).toThrow("expected 'cpu' or an opened Device, got 'gpu'");
+  });
+  it('keeps shapes with a length of 0', async () => {
+    expect((await zeros([0, 3]).data()).length).toBe(0);
+    expect([...(await zeros([0, 3]).sum(0).data())]).toEqual([0, 0, 0]);
+  });
+});
+
+describe('other ways to make one', () => {
+  it('full, arange, fromBytes', async () => {
+    expect([...(await full([2], 3, { dtype: 'uint8' }).data())]).toEqual([3, 3]);
+    expect([...(await arange(1, 8, 3).data())]).toEqual([1, 4, 7]);
+    const bytes = new Uint8Array(Int32Array.of(5, -6).buffer);
+    expect([...(await fromBytes(bytes, [2], 'int32').data())]).toEqual([5, -6]);
+    expect(() => fromBytes(bytes, [3], 'int32')).toThrow('int32 [3] takes 12 bytes, got 8');
+  });
+});
+
+describe('Generator', () => {
+  it('gives the same numbers for the same seed, and goes on where its state was taken', async () => {
+    const first = new Generator(3);
+    await rand([5], { rng: first });
+    const { state } = first;
+    const a = await randn([6], { rng: first }).data();
+    const b = await randn([6], { rng: Generator.fromState(state) }).data();
+    expect(a).toEqual(b);
+    expect(() => first.restore({ seed: 4, offset: 0 })).toThrow("this state is of seed 4, the generator's is 3");
+  });
+  it('refuses a seed that is not a whole number', () => {
+    expect(() => new Generator(-1)).toThrow('the seed must be a whole number from 0 to 2^53 - 1, got -1');
+  });
+  it('permutes: each index once', async () => {
+    const order = await randperm(100, new Generator(1));
+    expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i));
+    expect([...order]).not.toEqual([...order].sort((a, b) => a - b));
+  });
+});
+
+describe('in place', () => {
+  it('changes the tensor and says so when it must not', async () => {
+    const x = tensor([1, 2, 3]);
+    x.add_(tensor([1, 1, 1]), 2)
+      .mul_(2)
+      .mul_(tensor(0.5));
+    expect([...(await x.data())]).toEqual([3, 4, 5]);
+    x.assign_(tensor([9]), 0, 1);
+    expect([...(await x.data())]).toEqual([3, 9, 5]);
+    expect(() => x.assign_(tensor([9, 9]), 0, 2)).toThrow('[2] does not lie inside [3] at 2 of axis 0');
+    const recorded = tensor([1], undefined, { requiresGrad: true }).mul(2);
+    expect(() => recorded.add_(tensor([1]))).toThrow(
+      'add_: a tensor that an operation recorded is not changed in place',
+    );
+  });
+  it('counts the memory of the default device', () => {
+    const before = cpu().memory.liveBytes;
+    const x = zeros([10]);
+    expect(cpu().memory.liveBytes - before).toBe(40);
+    x.dispose();
+    x.dispose();
+    expect(cpu().memory.liveBytes).toBe(before);
+  });
+});
