@@ -62,9 +62,11 @@ async function runReference<K extends keyof Kernels>(name: K, ...args: HostArgum
 }
 
 async function runOnDevice(device: Device, name: keyof Kernels, args: readonly unknown[]): Promise<void> {
+  const kernel = device.kernels[name] as ((...args: unknown[]) => void) | undefined;
+  if (!kernel) throw new Error(`${name} is missing from the kernels of ${device.describe()}`);
   const { values, copies } = copyArrays(args, (array) => upload(device, array));
   const { liveBytes } = device.memory;
-  (device.kernels[name] as (...args: unknown[]) => void).apply(device.kernels, values);
+  kernel.apply(device.kernels, values);
   expect(device.memory.liveBytes, `${name} must not allocate`).toBe(liveBytes);
   for (const [array, { path, value }] of copies) {
     const bytes = await device.read(value);
