@@ -1,5 +1,5 @@
 import { Dropout, Linear, type LinearLike, Module } from '@burin/nn';
-import { scope, ShapeError, type Tensor } from '@burin/tensor';
+import { ShapeError, scope, type Tensor } from '@burin/tensor';
 import { type Activation, type ActivationName, activationOf } from './activations.js';
 import type { FeedForwardOptions } from './options.js';
 
@@ -39,7 +39,9 @@ export class FeedForward extends Module {
     const parts = typeof first === 'number' ? build(first, hidden!, options!) : first;
     const { fc1, fc2, activation = 'gelu', dropout = null } = parts;
     if (fc1.outFeatures !== fc2.inFeatures) {
-      throw new ShapeError(`FeedForward: fc2 must take what fc1 gives: expected ${fc1.outFeatures}, got ${fc2.inFeatures}`);
+      throw new ShapeError(
+        `FeedForward: fc2 must take what fc1 gives: expected ${fc1.outFeatures}, got ${fc2.inFeatures}`,
+      );
     }
     this.fc1 = fc1;
     this.fc2 = fc2;

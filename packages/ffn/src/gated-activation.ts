@@ -1,4 +1,4 @@
-import { commonDevice, type GateOp, record, scope, ShapeError, Tensor, widen } from '@burin/tensor';
+import { commonDevice, type GateOp, record, ShapeError, scope, Tensor, widen } from '@burin/tensor';
 import { type Activation, type ActivationName, activationOf } from './activations.js';
 
 /** Activations that one kernel computes together with the product. */
@@ -27,9 +27,7 @@ export function gatedActivation(gate: Tensor, up: Tensor, activation: Activation
   return scope(() => {
     const [a, b] = [widen(gate, 'gatedActivation'), widen(up, 'gatedActivation')];
     if (`${a.shape}` !== `${b.shape}`) {
-      throw new ShapeError(
-        `gatedActivation: up must have the shape of gate: expected [${a.shape}], got [${b.shape}]`,
-      );
+      throw new ShapeError(`gatedActivation: up must have the shape of gate: expected [${a.shape}], got [${b.shape}]`);
     }
     const op = typeof activation === 'string' ? FUSED[activation] : undefined;
     if (op) return fused(op, a, b);

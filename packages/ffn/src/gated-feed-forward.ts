@@ -1,5 +1,5 @@
 import { Dropout, Linear, type LinearLike, Module } from '@burin/nn';
-import { scope, ShapeError, type Tensor } from '@burin/tensor';
+import { ShapeError, scope, type Tensor } from '@burin/tensor';
 import { type Activation, type ActivationName, activationOf } from './activations.js';
 import { gatedActivation } from './gated-activation.js';
 import type { FeedForwardOptions } from './options.js';
@@ -89,7 +89,10 @@ function checkWidths({ gateProj, upProj, downProj }: GatedFeedForwardParts): voi
  * gatedHiddenWidth(4096, { multipleOf: 256 }); // 11008
  */
 export function gatedHiddenWidth(width: number, { multipleOf = 1 }: { multipleOf?: number } = {}): number {
-  for (const [name, value] of [['width', width], ['multipleOf', multipleOf]] as const) {
+  for (const [name, value] of [
+    ['width', width],
+    ['multipleOf', multipleOf],
+  ] as const) {
     if (!Number.isInteger(value) || value < 1) {
       throw new RangeError(`gatedHiddenWidth: ${name} must be a whole number of 1 or more, got ${value}`);
     }

@@ -1,5 +1,5 @@
 import { buffer, init, Module, type Parameter } from '@burin/nn';
-import { noGrad, ones, scope, ShapeError, type Tensor, widen, zeros } from '@burin/tensor';
+import { noGrad, ones, ShapeError, scope, type Tensor, widen, zeros } from '@burin/tensor';
 import { channelMoments, channelNorm } from './channel-norm.js';
 import { checkEps, checkWidth, type NormOptions } from './row-norm.js';
 

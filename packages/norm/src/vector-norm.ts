@@ -1,4 +1,4 @@
-import { amaxAbs, type Axes, noGrad, record, scope, sumAbs, sumSquares, type Tensor, widen } from '@burin/tensor';
+import { type Axes, amaxAbs, noGrad, record, scope, sumAbs, sumSquares, type Tensor, widen } from '@burin/tensor';
 
 /** Which norm: 1 sums absolute values, 2 is the Euclidean one, Infinity takes the largest absolute value. */
 export type NormOrder = 1 | 2 | typeof Infinity;
