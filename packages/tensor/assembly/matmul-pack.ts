@@ -8,7 +8,7 @@
  * The columns that fill up the last panel hold anything finite or not: their products are never stored.
  */
 import { BFLOAT16, FLOAT16, FLOAT32, MatmulCall, storedColumns } from './matmul-call';
-import { TILE_COLUMNS, TILE_ROWS } from './microkernel';
+import { panelBytes, TILE_COLUMNS, TILE_ROWS } from './microkernel';
 import { widenBfloat16, widenFloat16 } from './widen';
 
 /** Stored rows that are staged together. */
@@ -40,13 +40,6 @@ export function stageRows(
     y += stride;
   }
   return stage;
-}
-
-/** Bytes of a panel of eight columns. */
-// @ts-ignore: decorator
-@inline
-export function panelBytes(k: i32): usize {
-  return <usize>k << 5;
 }
 
 /** Packs rows `k0 .. k0 + kCount` of the columns `j0 .. j0 + columns` of op(b)[z] into panels. */
@@ -132,11 +125,7 @@ export function dealRows(source: usize, stride: usize, rows: i32, columns: i32, 
     source += 32;
     y += panel;
   }
-  if (columns > 0) {
-    for (let row = 0; row < rows; row++) {
-      memory.copy(y + (<usize>row << 5), source + <usize>row * stride, <usize>columns << 2);
-    }
-  }
+  if (columns > 0) copyNarrow(source, stride, rows, columns, y, TILE_COLUMNS * 4);
 }
 
 /** Packs rows `i0 .. i0 + rows` of op(a)[z], stored transposed, for `k0 .. k0 + kCount` into panels [kCount][4]. */
@@ -155,11 +144,17 @@ export function packTransposedRows(
         x += stride;
       }
     } else {
-      for (; y < panels + panel; y += 16) {
-        memory.copy(y, x, <usize>(rows - i) << 2);
-        x += stride;
-      }
+      copyNarrow(x, stride, kCount, rows - i, y, TILE_ROWS * 4);
     }
     panels += panel;
+  }
+}
+
+/** Copies a few numbers of each row: the edge of a panel. */
+function copyNarrow(x: usize, xRow: usize, rows: i32, columns: i32, y: usize, yRow: usize): void {
+  for (; rows > 0; rows--) {
+    for (let j: usize = 0; j < <usize>columns << 2; j += 4) store<f32>(y + j, load<f32>(x + j));
+    x += xRow;
+    y += yRow;
   }
 }

@@ -8,7 +8,7 @@
 import { FLOAT16, FLOAT32, FOUR_BIT, MatmulCall } from './matmul-call';
 import { fourDots, fourDotsBfloat16, fourDotsFloat16 } from './dots';
 import { stageRow, stageRows } from './matmul-pack';
-import { madd4 } from './math';
+import { addRows } from './row-sums';
 
 const MOST_ROWS: i32 = 4;
 /** Columns of y in a unit: long enough to read [k, n] in pieces of 1 KiB. */
@@ -105,49 +105,8 @@ function addGroup(call: MatmulCall, z: i32, column: i32, columns: i32, k: i32, k
   const wRow = stageRow(call, columns);
   let a = call.a + ((<usize>z * call.aStride + <usize>k) << 2);
   for (let i = 0; i < call.m; i++) {
-    if (kCount == GROUP) addFour(a, w, wRow, columns, sums);
-    else for (let row = 0; row < kCount; row++) addOne(load<f32>(a + (<usize>row << 2)), w + <usize>row * wRow, columns, sums);
+    addRows(a, w, wRow, kCount, columns, sums);
     a += <usize>call.k << 2;
     sums += UNIT_COLUMNS * 4;
-  }
-}
-
-/** `y += a[0] · w0 + a[1] · w1 + a[2] · w2 + a[3] · w3`. */
-function addFour(a: usize, w0: usize, wRow: usize, columns: i32, y: usize): void {
-  const a0 = v128.load32_splat(a);
-  const a1 = v128.load32_splat(a, 4);
-  const a2 = v128.load32_splat(a, 8);
-  const a3 = v128.load32_splat(a, 12);
-  let w1 = w0 + wRow;
-  let w2 = w1 + wRow;
-  let w3 = w2 + wRow;
-  for (; columns >= 4; columns -= 4) {
-    const first = madd4(a1, v128.load(w1), f32x4.mul(a0, v128.load(w0)));
-    const second = madd4(a3, v128.load(w3), f32x4.mul(a2, v128.load(w2)));
-    v128.store(y, f32x4.add(v128.load(y), f32x4.add(first, second)));
-    w0 += 16;
-    w1 += 16;
-    w2 += 16;
-    w3 += 16;
-    y += 16;
-  }
-  for (; columns > 0; columns--) {
-    const first = load<f32>(a) * load<f32>(w0) + load<f32>(a, 4) * load<f32>(w1);
-    const second = load<f32>(a, 8) * load<f32>(w2) + load<f32>(a, 12) * load<f32>(w3);
-    store<f32>(y, load<f32>(y) + (first + second));
-    w0 += 4;
-    w1 += 4;
-    w2 += 4;
-    w3 += 4;
-    y += 4;
-  }
-}
-
-/** `y += a · w`. */
-function addOne(a: f32, w: usize, columns: i32, y: usize): void {
-  for (; columns > 0; columns--) {
-    store<f32>(y, load<f32>(y) + a * load<f32>(w));
-    w += 4;
-    y += 4;
   }
 }

@@ -10,15 +10,12 @@
  */
 import { MatmulCall } from './matmul-call';
 import { usesVectors, vectorProducts, vectorScratch, vectorUnits } from './matmul-vector';
-import { packColumns, packTransposedRows, panelBytes, STAGE_ROWS } from './matmul-pack';
-import { finishTile, TILE_BYTES, TILE_COLUMNS, TILE_ROWS, tileProduct } from './microkernel';
+import { packColumns, packTransposedRows, STAGE_ROWS } from './matmul-pack';
+import { panelProduct, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from './microkernel';
 
 const K_BLOCK: i32 = 256;
 const COLUMN_BLOCK: i32 = 512;
 const ROW_BLOCK: i32 = 64;
-
-/** Bytes of a row of a panel of b, and of a tile. */
-const PANEL_STEP: usize = TILE_COLUMNS * 4;
 
 // scratch: one tile, the staged rows of b, a block of a, a block of b
 const STAGE_OFFSET: usize = TILE_BYTES;
@@ -78,50 +75,33 @@ function columnStrip(call: MatmulCall, z: i32, firstRow: i32, lastRow: i32, colu
   } while (k < call.k);
 }
 
-/** One block of y for one block of k: finds the rows of a, packs them where it pays. */
+/** One block of y for one block of k. Rows of a are packed where they are stored transposed and read more than once. */
 function block(
   call: MatmulCall, z: i32, row: i32, rows: i32, column: i32, columns: i32, k: i32, kCount: i32, scratch: usize,
 ): void {
-  const a = call.a + ((<usize>z * call.aStride) << 2);
+  const stored = <usize>(call.transposeA ? call.m : call.k) << 2;
+  let a = call.a + ((<usize>z * call.aStride) << 2);
+  let aRow = stored;
+  let aStep: usize = 4;
+  let aTile = stored * TILE_ROWS;
+  if (!call.transposeA) {
+    a += <usize>row * stored + (<usize>k << 2);
+  } else if (columns <= TILE_COLUMNS) {
+    a += <usize>k * stored + (<usize>row << 2);
+    aRow = 4;
+    aStep = stored;
+    aTile = TILE_ROWS * 4;
+  } else {
+    a = scratch + A_OFFSET;
+    aRow = 4;
+    aStep = TILE_ROWS * 4;
+    aTile = aStep * kCount;
+    packTransposedRows(call, z, row, rows, k, kCount, a);
+  }
   const y = call.y + (((<usize>z * <usize>call.m + <usize>row) * <usize>call.n + <usize>column) << 2);
   const bias = k == 0 && call.bias ? call.bias + (<usize>column << 2) : 0;
-  if (!call.transposeA) {
-    const aRow = <usize>call.k << 2;
-    const start = a + <usize>row * aRow + (<usize>k << 2);
-    tiles(call, start, aRow, 4, aRow * TILE_ROWS, rows, columns, kCount, k, y, bias, scratch);
-  } else if (columns <= TILE_COLUMNS) {
-    // read once only
-    const aStep = <usize>call.m << 2;
-    const start = a + <usize>k * aStep + (<usize>row << 2);
-    tiles(call, start, 4, aStep, TILE_ROWS * 4, rows, columns, kCount, k, y, bias, scratch);
-  } else {
-    const start = scratch + A_OFFSET;
-    packTransposedRows(call, z, row, rows, k, kCount, start);
-    tiles(call, start, 4, 16, <usize>kCount << 4, rows, columns, kCount, k, y, bias, scratch);
-  }
-}
-
-/** All tiles of a block. `aTile` is the distance from four rows of a to the next four, in bytes like the others. */
-function tiles(
-  call: MatmulCall, aBlock: usize, aRow: usize, aStep: usize, aTile: usize, rows: i32, columns: i32, kCount: i32, k: i32,
-  yBlock: usize, bias: usize, scratch: usize,
-): void {
   const add = k > 0 || call.accumulate != 0;
-  const yRow = <usize>call.n << 2;
-  let panel = scratch + B_OFFSET;
-  for (let j = 0; j < columns; j += TILE_COLUMNS) {
-    const width = min(TILE_COLUMNS, columns - j);
-    let a = aBlock;
-    let y = yBlock;
-    for (let left = rows; left > 0; left -= TILE_ROWS) {
-      const height = min(TILE_ROWS, left);
-      tileProduct(a, aRow, aStep, height, panel, PANEL_STEP, kCount, scratch, PANEL_STEP);
-      finishTile(scratch, y, yRow, height, width, call.alpha, bias, add);
-      a += aTile;
-      y += yRow * TILE_ROWS;
-    }
-    panel += panelBytes(kCount);
-    yBlock += TILE_COLUMNS * 4;
-    if (bias) bias += TILE_COLUMNS * 4;
-  }
+  panelProduct(
+    a, aTile, aRow, aStep, rows, scratch + B_OFFSET, kCount, columns, y, <usize>call.n << 2, call.alpha, bias, add, scratch,
+  );
 }

@@ -8,6 +8,8 @@ import { madd4 } from './math';
 export const TILE_ROWS: i32 = 4;
 export const TILE_COLUMNS: i32 = 8;
 export const TILE_BYTES: usize = 128;
+/** Bytes of a row of a tile, and of a step of a panel of eight columns. */
+export const TILE_ROW_BYTES: usize = 32;
 
 /**
  * `out[i, j] = Σk a[i, k] · b[k, j]` for a tile of 4 × 8. Distances are in bytes.
@@ -57,6 +59,40 @@ export function tileProduct(
   v128.store(out, c31, 16);
 }
 
+/** Bytes of a panel of eight columns and `k` steps. */
+// @ts-ignore: decorator
+@inline
+export function panelBytes(k: i32): usize {
+  return <usize>k << 5;
+}
+
+/**
+ * `y = alpha · a · b (+ bias) (+ y)` for `rows` × `columns`, with b in panels of eight columns that follow each other.
+ *
+ * a[i, k] lies at `aTile` (distance from four rows to the next four), `aRow` and `aStep` as in `tileProduct`. All
+ * distances are in bytes; `bias` is 0 or points to `columns` numbers; `tile` is scratch of TILE_BYTES.
+ */
+export function panelProduct(
+  aBlock: usize, aTile: usize, aRow: usize, aStep: usize, rows: i32, panel: usize, k: i32, columns: i32,
+  yBlock: usize, yRow: usize, alpha: f32, bias: usize, add: bool, tile: usize,
+): void {
+  for (; columns > 0; columns -= TILE_COLUMNS) {
+    const width = min(TILE_COLUMNS, columns);
+    let a = aBlock;
+    let y = yBlock;
+    for (let left = rows; left > 0; left -= TILE_ROWS) {
+      const height = min(TILE_ROWS, left);
+      tileProduct(a, aRow, aStep, height, panel, TILE_ROW_BYTES, k, tile, TILE_ROW_BYTES);
+      finishTile(tile, y, yRow, height, width, alpha, bias, add);
+      a += aTile;
+      y += yRow * TILE_ROWS;
+    }
+    panel += panelBytes(k);
+    yBlock += TILE_ROW_BYTES;
+    if (bias) bias += TILE_ROW_BYTES;
+  }
+}
+
 /**
  * `y = alpha · tile (+ bias) (+ y)` for the first `rows` × `columns` numbers of a tile whose rows lie 32 bytes apart.
  * `bias` points to the number of the tile's first column, or is 0; `yRow` is in bytes.
@@ -80,7 +116,7 @@ export function finishTile(
     }
     v128.store(y, y0);
     v128.store(y, y1, 16);
-    tile += 32;
+    tile += TILE_ROW_BYTES;
     y += yRow;
   }
 }
@@ -95,7 +131,7 @@ function finishEdge(
       if (add) sum += load<f32>(y + j);
       store<f32>(y + j, sum);
     }
-    tile += 32;
+    tile += TILE_ROW_BYTES;
     y += yRow;
   }
 }

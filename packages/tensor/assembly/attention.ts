@@ -1,0 +1,177 @@
+/**
+ * Attention, block by block with an online softmax (Dao et al. 2022, https://arxiv.org/abs/2205.14135).
+ *
+ *     score = scale · q·k + bias      p = softmax(score)      out = dropout(p) · v      lse = log Σ exp(score)
+ *
+ * A unit is one head of one batch element and at most QUERY_BLOCK queries. The rows of out serve as the running sum.
+ */
+import {
+  AttentionCall, firstKey, KEY_BLOCK, keyRow, kvHead, lastKey, lseAt, outRow, QUERY_BLOCK, queryRow, SCORE_ROW, valueRow,
+} from './attention-call';
+import { DROPOUT_BYTES, dropoutRow } from './attention-dropout';
+import { packTokensAsColumns, packTokensAsSteps, panelsBytes } from './attention-packs';
+import { markHiddenKeys, scoreRow } from './attention-scores';
+import { fourDots } from './dots';
+import { exp4, expNonPositive4, log4, maxLanes4, sumLanes4 } from './math';
+import { panelProduct, TILE_BYTES, TILE_ROWS } from './microkernel';
+import { addRows } from './row-sums';
+
+/** With so few queries, keys are read where they lie. */
+const FEW_QUERIES: i32 = 4;
+
+// scratch: a tile, scores, hidden keys, dropout factors, running maximum and sum of each row, panels
+const SCORES: usize = TILE_BYTES;
+const HIDDEN: usize = SCORES + SCORE_ROW * QUERY_BLOCK;
+const DROPOUT: usize = HIDDEN + KEY_BLOCK * 4;
+const MAXIMUM: usize = DROPOUT + DROPOUT_BYTES;
+const SUM: usize = MAXIMUM + QUERY_BLOCK * 4;
+const PANELS: usize = SUM + QUERY_BLOCK * 4;
+
+export function attentionUnits(call: AttentionCall): i32 {
+  return call.batch * call.heads * queryBlocks(call);
+}
+
+/** Bytes of scratch that each caller of `attention` needs. */
+export function attentionScratch(call: AttentionCall): usize {
+  return PANELS + panelsBytes(KEY_BLOCK, max(call.headDim, call.valueDim));
+}
+
+/** Computes the units `begin .. end`. */
+export function attention(call: AttentionCall, begin: i32, end: i32, scratch: usize): void {
+  const blocks = queryBlocks(call);
+  for (; begin < end; begin++) {
+    const head = begin / blocks;
+    const i0 = (begin - head * blocks) * QUERY_BLOCK;
+    const b = head / call.heads;
+    queryBlock(call, b, head - b * call.heads, i0, min(QUERY_BLOCK, call.queries - i0), scratch);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function queryBlocks(call: AttentionCall): i32 {
+  return (call.queries + QUERY_BLOCK - 1) / QUERY_BLOCK;
+}
+
+function queryBlock(call: AttentionCall, b: i32, h: i32, i0: i32, rows: i32, scratch: usize): void {
+  const out = call.out + outRow(call, b, h, i0);
+  for (let i = 0; i < rows; i++) {
+    memory.fill(out + ((<usize>i * call.outToken) << 2), 0, <usize>call.valueDim << 2);
+    store<f32>(scratch + MAXIMUM + (<usize>i << 2), -Infinity);
+    store<f32>(scratch + SUM + (<usize>i << 2), 0);
+  }
+  const last = lastKey(call, i0 + rows);
+  for (let j0 = firstKey(call, i0) & ~(KEY_BLOCK - 1); j0 < last; j0 += KEY_BLOCK) {
+    const keys = min(KEY_BLOCK, call.keys - j0);
+    products(call, b, h, i0, rows, j0, keys, scratch);
+    const hidden = markHiddenKeys(call, b, j0, keys, scratch + HIDDEN) ? scratch + HIDDEN : 0;
+    for (let i = 0; i < rows; i++) {
+      const row = scratch + SCORES + <usize>i * SCORE_ROW;
+      scoreRow(call, b, h, i0 + i, j0, keys, hidden, row);
+      softmaxRow(call, row, out + ((<usize>i * call.outToken) << 2), <usize>i << 2, scratch);
+      if (call.dropout > 0) dropRow(row, dropoutRow(call, b, h, i0 + i, j0, scratch + DROPOUT));
+    }
+    addValues(call, b, h, out, rows, j0, keys, scratch);
+  }
+  for (let i = 0; i < rows; i++) {
+    finishRow(call, out + ((<usize>i * call.outToken) << 2), lseAt(call, b, h, i0 + i), <usize>i << 2, scratch);
+  }
+}
+
+/** The block q · kᵀ, without the scale. */
+function products(
+  call: AttentionCall, b: i32, h: i32, i0: i32, rows: i32, j0: i32, keys: i32, scratch: usize,
+): void {
+  const q = call.q + queryRow(call, b, h, i0);
+  const k = call.k + keyRow(call, b, kvHead(call, h), j0);
+  const qToken = call.qToken << 2;
+  const kToken = call.kToken << 2;
+  const scores = scratch + SCORES;
+  if (rows <= FEW_QUERIES) {
+    for (let i = 0; i < rows; i++) rowProducts(q + <usize>i * qToken, k, kToken, keys, call.headDim, scores + <usize>i * SCORE_ROW);
+    return;
+  }
+  packTokensAsColumns(k, kToken, keys, call.headDim, scratch + PANELS);
+  panelProduct(
+    q, qToken * TILE_ROWS, qToken, 4, rows, scratch + PANELS, call.headDim, keys, scores, SCORE_ROW, 1, 0, false, scratch,
+  );
+}
+
+/** One query with each key of a block, where they lie. */
+function rowProducts(q: usize, k: usize, kToken: usize, keys: i32, headDim: i32, row: usize): void {
+  memory.fill(row, 0, SCORE_ROW);
+  for (; keys > 0; keys -= 4) {
+    const k1 = keys > 1 ? k + kToken : k;
+    const k2 = keys > 2 ? k1 + kToken : k1;
+    const k3 = keys > 3 ? k2 + kToken : k2;
+    fourDots(q, k, k1, k2, k3, headDim, row);
+    k += kToken * 4;
+    row += 16;
+  }
+}
+
+/**
+ * Scores of a row become exp(score − maximum) with the largest score so far; what was summed with a smaller maximum
+ * shrinks. A row that has seen no key yet becomes zeros.
+ */
+function softmaxRow(call: AttentionCall, row: usize, out: usize, at: usize, scratch: usize): void {
+  const before = load<f32>(scratch + MAXIMUM + at);
+  let largest = f32x4.splat(before);
+  for (let j: usize = 0; j < SCORE_ROW; j += 16) largest = f32x4.max(largest, v128.load(row + j));
+  const maximum = maxLanes4(largest);
+  if (maximum == -Infinity) {
+    memory.fill(row, 0, SCORE_ROW);
+    return;
+  }
+  const shift = f32x4.splat(maximum);
+  let sums = f32x4.splat(0);
+  for (let j: usize = 0; j < SCORE_ROW; j += 16) {
+    const p = expNonPositive4(f32x4.sub(v128.load(row + j), shift));
+    v128.store(row + j, p);
+    sums = f32x4.add(sums, p);
+  }
+  const shrink = before == maximum || before == -Infinity ? <f32>1 : f32x4.extract_lane(exp4(f32x4.splat(before - maximum)), 0);
+  store<f32>(scratch + MAXIMUM + at, maximum);
+  store<f32>(scratch + SUM + at, load<f32>(scratch + SUM + at) * shrink + sumLanes4(sums));
+  if (shrink != 1) scaleRow(out, call.valueDim, shrink);
+}
+
+function dropRow(row: usize, factors: usize): void {
+  for (let j: usize = 0; j < SCORE_ROW; j += 16) v128.store(row + j, f32x4.mul(v128.load(row + j), v128.load(factors + j)));
+}
+
+/** `out += p · v`. */
+function addValues(call: AttentionCall, b: i32, h: i32, out: usize, rows: i32, j0: i32, keys: i32, scratch: usize): void {
+  const v = call.v + valueRow(call, b, kvHead(call, h), j0);
+  const vToken = call.vToken << 2;
+  const outToken = call.outToken << 2;
+  const p = scratch + SCORES;
+  if (rows <= FEW_QUERIES) {
+    for (let i: usize = 0; i < <usize>rows; i++) addRows(p + i * SCORE_ROW, v, vToken, keys, call.valueDim, out + i * outToken);
+    return;
+  }
+  packTokensAsSteps(v, vToken, keys, call.valueDim, scratch + PANELS);
+  panelProduct(
+    p, SCORE_ROW * TILE_ROWS, SCORE_ROW, 4, rows, scratch + PANELS, keys, call.valueDim, out, outToken, 1, 0, true, scratch,
+  );
+}
+
+/** Divides by the sum of the row and keeps its logarithm; a row that saw no key is zeros, and −∞. */
+function finishRow(call: AttentionCall, out: usize, lse: usize, at: usize, scratch: usize): void {
+  const sum = load<f32>(scratch + SUM + at);
+  const logarithm = f32x4.extract_lane(log4(f32x4.splat(sum)), 0);
+  store<f32>(lse, load<f32>(scratch + MAXIMUM + at) + logarithm);
+  if (sum != 0) scaleRow(out, call.valueDim, 1 / sum);
+}
+
+function scaleRow(x: usize, size: i32, factor: f32): void {
+  const factors = f32x4.splat(factor);
+  for (; size >= 4; size -= 4) {
+    v128.store(x, f32x4.mul(v128.load(x), factors));
+    x += 16;
+  }
+  for (; size > 0; size--) {
+    store<f32>(x, load<f32>(x) * factor);
+    x += 4;
+  }
+}
