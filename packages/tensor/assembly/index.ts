@@ -1,11 +1,24 @@
 /** What the WebAssembly module exports: kernels over ranges of independent units, and nothing else. */
+export { attention, attentionScratch, attentionUnits } from './attention';
+export { attentionBackward, attentionBackwardScratch, attentionBackwardUnits } from './attention-backward';
 export * from './binary';
+export { bceWithLogits, bceWithLogitsBackward } from './binary-cross-entropy';
 export * from './cast';
+export * from './channel-norm';
+export { crossEntropy, crossEntropyBackward } from './cross-entropy';
+export { argmax, reduceExtremumBackward } from './extremum';
 export * from './fill';
 export * from './gated';
 export * from './heap';
+export { addColumnSums, layerNorm, layerNormBackward } from './layer-norm';
 export { matmul, matmulScratch, matmulUnits } from './matmul';
+export { adam, sgd } from './optimizer';
+export { dropout, normal, uniform } from './random';
+export * from './reduce';
+export { rmsNorm, rmsNormBackward } from './rms-norm';
+export { rope } from './rope';
 export * from './rows';
+export { logSoftmax, logSoftmaxBackward, softmax, softmaxBackward } from './softmax';
 export * from './strided';
 export * from './unary';
 export * from './where';

@@ -24,3 +24,25 @@ export function storeTail4(pointer: usize, x: v128, count: usize): void {
 export function maskTail4(count: usize): v128 {
   return i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(i32(count)));
 }
+
+/** Four floats, or the `left` that remain of a range. For loops where the work outweighs the test. */
+// @ts-ignore: decorator
+@inline
+export function loadPart4(pointer: usize, left: usize): v128 {
+  return left >= 4 ? v128.load(pointer) : loadTail4(pointer, left);
+}
+
+/** Stores four floats, or the first `left`. */
+// @ts-ignore: decorator
+@inline
+export function storePart4(pointer: usize, x: v128, left: usize): void {
+  if (left >= 4) v128.store(pointer, x);
+  else storeTail4(pointer, x, left);
+}
+
+/** A column's factor: four of `weight`, or 1 where there is none (0). */
+// @ts-ignore: decorator
+@inline
+export function weightPart4(weight: usize, offset: usize, left: usize): v128 {
+  return weight ? loadPart4(weight + offset, left) : f32x4.splat(1.0);
+}

@@ -1,11 +1,17 @@
 import type { Device, DeviceBuffer } from '../device.js';
 import type { Kernels } from '../kernels/index.js';
 import type { DeviceMemory } from '../memory.js';
+import { attentionKernels } from './attention.js';
 import { elementwiseKernels } from './elementwise.js';
 import { createEngine, type Engine, pointer } from './engine.js';
+import { lossKernels } from './loss.js';
 import { matmulKernels } from './matmul.js';
 import { cpuMemory } from './memory.js';
 import { movementKernels } from './movement.js';
+import { normalizationKernels } from './normalization.js';
+import { optimizerKernels } from './optimizer.js';
+import { randomKernels } from './random.js';
+import { reductionKernels } from './reduction.js';
 
 /** The default device: WebAssembly SIMD kernels over one memory of up to 4 GiB. Works in Node and in browsers. */
 export class CpuDevice implements Device {
@@ -44,7 +50,13 @@ function assemble(engine: Engine): Kernels {
   const kernels: Partial<Kernels> = {
     ...elementwiseKernels(engine),
     ...movementKernels(engine),
+    ...reductionKernels(engine),
+    ...normalizationKernels(engine),
+    ...lossKernels(engine),
+    ...randomKernels(engine),
+    ...optimizerKernels(engine),
     ...matmulKernels(engine),
+    ...attentionKernels(engine),
   };
   return kernels as Kernels;
 }

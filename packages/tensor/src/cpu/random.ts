@@ -1,0 +1,33 @@
+import type { RandomKernels, RandomStream } from '../kernels/random.js';
+import { type Engine, pointer } from './engine.js';
+
+const GROUP = 16; // elements: GROUP in assembly/random.ts
+
+/** Random numbers: see kernels/random.ts for the contract, assembly/{random,philox}.ts for the work. */
+export function randomKernels(engine: Engine): RandomKernels {
+  const wasm = engine.exports;
+  return {
+    uniform(y, size, low, high, stream) {
+      wasm.uniform(pointer(y), size, low, high - low, ...words(stream), 0, Math.ceil(size / GROUP));
+    },
+
+    normal(y, size, mean, std, stream) {
+      wasm.normal(pointer(y), size, mean, std, ...words(stream), 0, Math.ceil(size / GROUP));
+    },
+
+    dropout(x, y, size, p, stream) {
+      const threshold = dropoutThreshold(p);
+      const groups = Math.ceil(size / GROUP);
+      wasm.dropout(pointer(x), pointer(y), size, threshold, 1 / (1 - p), ...words(stream), 0, groups);
+    },
+  };
+}
+
+/** `u < p` without rounding p to float32: `floor(word / 2⁸)` is below this number. */
+export function dropoutThreshold(p: number): number {
+  return Math.ceil(p * 2 ** 24);
+}
+
+function words({ seedLow, seedHigh, offsetLow, offsetHigh }: RandomStream): [number, number, number, number] {
+  return [seedLow, seedHigh, offsetLow, offsetHigh];
+}
