@@ -25,7 +25,9 @@ export interface FixtureManifest {
   readonly group: string;
   readonly name: string;
   readonly config: Record<string, unknown>;
-  readonly tensors: Readonly<Record<string, { role: string; shape: number[]; tolerance?: FixtureTolerance }>>;
+  readonly tensors: Readonly<
+    Record<string, { role: string; dtype: 'F32' | 'I32' | 'I64' | 'U8'; shape: number[]; tolerance?: FixtureTolerance }>
+  >;
   readonly expected_values?: Record<string, unknown>;
 }
 

@@ -1,7 +1,10 @@
+export type { GradientCase } from './check-gradient.js';
+export { checkGradient, FLOAT32, GRADIENT } from './check-gradient.js';
 export type { Tolerance } from './compare.js';
 export { EXACT, expectClose, ulpDistance } from './compare.js';
 export type { DeviceName } from './devices.js';
 export { devices } from './devices.js';
+export { expectFixture, fixtureTensor } from './fixture-tensors.js';
 export type { Fixture, FixtureManifest } from './fixtures.js';
 export { fixtureCases, readFixture } from './fixtures.js';
 export { dot, numericGradient } from './numeric-gradient.js';
