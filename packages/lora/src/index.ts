@@ -1,1 +1,12 @@
-export {};
+export { AdapterSwitch } from './adapter-switch.js';
+export { applyLora } from './apply.js';
+export { type LoadAdapterOptions, loadAdapter } from './load-adapter.js';
+export { type LayerAdapter, LoraLinear } from './lora-linear.js';
+export { type AddAdapterOptions, LoraModel, type MergeReport } from './lora-model.js';
+export { addLowRank } from './low-rank.js';
+export { largestDifference, type Probe } from './measure.js';
+export type { BiasMode, LoraConfig, LoraOptions, ModulePattern, TaskType } from './options.js';
+export type { AdaptedLayer, AdapterReport } from './report.js';
+export { type SaveAdapterOptions, type SaveReport, saveAdapter } from './save-adapter.js';
+export { SavedModule } from './saved-module.js';
+export { type TrainableParameters, trainableParameters } from './trainable-parameters.js';
