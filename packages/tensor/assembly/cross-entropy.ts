@@ -36,13 +36,10 @@ export function crossEntropy(
   }
 }
 
-/** `log Σ exp(x)`: -∞ for a row of only -∞, ∞ for one with ∞, NaN for one with NaN. */
+/** `log Σ exp(x)`: -∞ for a row of only -∞; NaN for one with NaN or +∞, as the softmax of such a row. */
 function logSumExp(x: usize, cols: usize): f32 {
   const largest = rowMax(x, cols);
-  if (largest == Infinity || largest == -Infinity) {
-    const sum = f32(sumOf<Sum>(x, cols));
-    return sum != sum ? sum : largest;
-  }
+  if (largest == -Infinity) return f32(sumOf<Sum>(x, cols));
   return largest + logOf(exponentials(x, 0, cols, largest));
 }
 

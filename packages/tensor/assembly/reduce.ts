@@ -2,7 +2,7 @@
  * Reductions of the middle axis of [outer, length, inner]. Three shapes of work: contiguous rows (inner = 1), columns
  * (inner > 1), and one long row in blocks.
  */
-import { loadTail4, storeTail4 } from './lanes';
+import { loadPart4, loadTail4, storeTail4 } from './lanes';
 import { Max, MaxAbs, Min, Sum, SumAbs, SumSquares } from './reduce-ops';
 import { BLOCK, reduceBlock, sumOf } from './sums';
 
@@ -120,11 +120,21 @@ function rounding4(a: v128, b: v128, sum: v128): v128 {
   return v128.and(lost, f32x4.eq(lost, lost));
 }
 
-/** Blocks begin .. end of 1024 elements: the sum of squares of each, as float64, to `partial`. */
+/** Blocks begin .. end of 1024 elements: the sum of squares of each, in float64 throughout, to `partial`. */
 export function blockSumSquares(x: usize, partial: usize, size: usize, begin: usize, end: usize): void {
   for (let block = begin; block < end; block++) {
-    const first = block * BLOCK;
-    store<f64>(partial + (block << 3), f64(reduceBlock<SumSquares>(x + (first << 2), min<usize>(BLOCK, size - first))));
+    const stop = min<usize>(size, (block + 1) * BLOCK);
+    let low = f64x2.splat(0.0);
+    let high = low;
+    for (let i = block * BLOCK; i < stop; i += 4) {
+      const value = loadPart4(x + (i << 2), stop - i);
+      const first = f64x2.promote_low_f32x4(value);
+      const second = f64x2.promote_low_f32x4(v128.shuffle<f32>(value, value, 2, 3, 0, 1));
+      low = f64x2.add(low, f64x2.mul(first, first));
+      high = f64x2.add(high, f64x2.mul(second, second));
+    }
+    const sum = f64x2.add(low, high);
+    store<f64>(partial + (block << 3), f64x2.extract_lane(sum, 0) + f64x2.extract_lane(sum, 1));
   }
 }
 
