@@ -24,3 +24,8 @@ function weightsFrom(make: (shape: number[]) => Parameter, dtype: DType): Weight
     embedding: (count, width, options = {}) => Embedding.from(make([count, width]), options),
   };
 }
+
+/** The head that reads an embedding table backwards: one matrix for both. */
+export function tiedHead(embedding: Embedding, bias: Parameter | null = null): Linear {
+  return Linear.from(embedding.weight, bias);
+}

@@ -1,0 +1,171 @@
+import { KeyValueCache } from '@burin/attention';
+import { type Generator, noGrad, rand, scope, type Tensor, tensor } from '@burin/tensor';
+import type { LlamaForCausalLM } from './llama-for-causal-lm.js';
+import {
+  drawToken,
+  type LogitsProcessor,
+  likeliestToken,
+  repetitionPenalty,
+  temperature,
+  topK,
+  topP,
+} from './logits-processors.js';
+import { tokenBatch } from './model-input.js';
+
+export interface GenerateOptions {
+  /** How many tokens to add at most. Default 20. */
+  maxNewTokens?: number;
+  /** Draw from the distribution instead of taking the likeliest. Default false. */
+  doSample?: boolean;
+  /** Draws; needed to sample. */
+  rng?: Generator;
+  temperature?: number;
+  topK?: number;
+  topP?: number;
+  repetitionPenalty?: number;
+  /** A row ends with one of these. Left out: config.json's `eos_token_id`; an empty list goes on to the end. */
+  eosTokenIds?: readonly number[];
+  /** Keep keys and values of earlier tokens instead of computing them again. Default true. */
+  useCache?: boolean;
+  /** Called with the tokens of each step, one a row (null where a row has ended). */
+  onToken?: (tokens: readonly (number | null)[]) => void;
+}
+
+/**
+ * Continues rows of token ids, greedily or by sampling. Rows of different lengths are padded on the left inside; each
+ * goes on as it would alone.
+ *
+ * @returns each row: its prompt and what was added, the end token included
+ * @throws RangeError if a row is empty, an id is not in the vocabulary, sampling has no `rng`, or the model has no room
+ * @example
+ * const [ids] = await generate(model, [tokenizer.encode('Once upon a time')], { maxNewTokens: 50 });
+ */
+export async function generate(
+  model: LlamaForCausalLM,
+  prompts: readonly (readonly number[])[],
+  options: GenerateOptions = {},
+): Promise<number[][]> {
+  const { maxNewTokens = 20, useCache = true, eosTokenIds = model.config.eosTokenIds } = options;
+  const pick = chooser(options);
+  const run = new Decoding(model, prompts, maxNewTokens, useCache);
+  const training = model.training;
+  model.eval();
+  try {
+    for (let step = 0; step < maxNewTokens && !run.finished; step++) {
+      const logits = await run.nextLogits();
+      const tokens: (number | null)[] = [];
+      for (const [r, row] of run.rows.entries()) tokens.push(run.ended[r] ? null : await pick(logits[r]!, row));
+      run.append(tokens, eosTokenIds);
+      options.onToken?.(tokens);
+    }
+  } finally {
+    run.dispose();
+    model.train(training);
+  }
+  return run.rows;
+}
+
+/** The processors that the options ask for, in Hugging Face's order. */
+export function processorsOf(options: GenerateOptions): LogitsProcessor[] {
+  const processors: LogitsProcessor[] = [];
+  if (options.repetitionPenalty !== undefined) processors.push(repetitionPenalty(options.repetitionPenalty));
+  if (!options.doSample) return processors;
+  if (options.temperature !== undefined) processors.push(temperature(options.temperature));
+  if (options.topK !== undefined) processors.push(topK(options.topK));
+  if (options.topP !== undefined) processors.push(topP(options.topP));
+  return processors;
+}
+
+function chooser(options: GenerateOptions): (logits: Float32Array, ids: readonly number[]) => Promise<number> {
+  const processors = processorsOf(options);
+  const { doSample = false, rng } = options;
+  if (doSample && !rng)
+    throw new RangeError('generate: sampling needs a random generator; pass rng: new Generator(seed)');
+  return async (logits, ids) => {
+    for (const process of processors) process(logits, ids);
+    return doSample ? drawToken(logits, await draw(rng!)) : likeliestToken(logits);
+  };
+}
+
+async function draw(rng: Generator): Promise<number> {
+  const uniform = rand([1], { rng });
+  const reading = uniform.item();
+  uniform.dispose();
+  return reading;
+}
+
+/** The rows of one call of `generate` as they grow. */
+class Decoding {
+  readonly rows: number[][]; // prompts and what was added
+  readonly ended: boolean[];
+  private readonly fed: number[][]; // what the model sees: a row that has ended goes on with 0, whose logits are not used
+  private readonly model: LlamaForCausalLM;
+  private readonly cache: KeyValueCache[] | null;
+
+  constructor(
+    model: LlamaForCausalLM,
+    prompts: readonly (readonly number[])[],
+    maxNewTokens: number,
+    useCache: boolean,
+  ) {
+    if (!Number.isInteger(maxNewTokens) || maxNewTokens < 0) {
+      throw new RangeError(`generate: maxNewTokens must be a whole number of 0 or more, got ${maxNewTokens}`);
+    }
+    const longest = Math.max(0, ...prompts.map((prompt) => prompt.length));
+    const limit = model.config.maxPositionEmbeddings;
+    if (longest + maxNewTokens > limit) {
+      throw new RangeError(
+        `generate: ${longest} tokens and ${maxNewTokens} more do not fit the model's ${limit} positions; ask for fewer`,
+      );
+    }
+    this.model = model;
+    this.rows = prompts.map((prompt) => [...prompt]);
+    this.fed = prompts.map((prompt) => [...prompt]);
+    this.ended = prompts.map(() => false);
+    const capacity = Math.max(1, longest + maxNewTokens);
+    this.cache = useCache ? model.model.layers.map(() => new KeyValueCache({ capacity })) : null;
+  }
+
+  get finished(): boolean {
+    return this.ended.every((ended) => ended);
+  }
+
+  /** Logits of each row's next token. */
+  async nextLogits(): Promise<Float32Array[]> {
+    const logits = noGrad(() => scope(() => this.forward().reshape([this.rows.length, -1])));
+    const vocab = logits.shape[1]!;
+    const reading = logits.data() as Promise<Float32Array>;
+    logits.dispose();
+    const data = await reading;
+    return this.rows.map((_, r) => data.slice(r * vocab, (r + 1) * vocab));
+  }
+
+  private forward(): Tensor {
+    const { cache, fed } = this;
+    const { vocabSize } = this.model.config;
+    const batch = tokenBatch(fed, { vocabSize, paddingSide: 'left' }); // the mask is of all tokens, cached ones too
+    if (!cache || cache[0]!.length === 0) return this.model.forward({ ...batch, cache, logitsToKeep: 1 }).logits;
+    const positions = fed.map((row) => row.length - 1);
+    const column = (values: number[]) => tensor(Int32Array.from(values), [fed.length, 1]);
+    return this.model.forward({
+      inputIds: column(fed.map((row) => row.at(-1)!)),
+      attentionMask: batch.attentionMask,
+      positions: { ids: column(positions), max: Math.max(...positions) },
+      cache,
+      logitsToKeep: 1,
+    }).logits;
+  }
+
+  append(tokens: readonly (number | null)[], eosTokenIds: readonly number[]): void {
+    for (const [r, token] of tokens.entries()) {
+      this.fed[r]!.push(token ?? 0);
+      if (token === null) continue;
+      this.rows[r]!.push(token);
+      this.ended[r] = eosTokenIds.includes(token);
+    }
+  }
+
+  dispose(): void {
+    for (const cache of this.cache ?? []) cache.dispose();
+  }
+}

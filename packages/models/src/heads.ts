@@ -1,0 +1,31 @@
+import { crossEntropy } from '@burin/nn';
+import { arange, cat, embedding, full, narrow, type Tensor } from '@burin/tensor';
+import type { LossInput } from './model-input.js';
+
+const IGNORE = -100;
+
+/** Cross entropy of each token's logits against the next token's label. @returns a scalar, or null without labels */
+export function causalLoss(logits: Tensor, { labels, numItemsInBatch }: LossInput): Tensor | null {
+  if (!labels) return null;
+  const [batch, tokens] = labels.shape as [number, number];
+  const none = full([batch, 1], IGNORE, { dtype: 'int32', device: labels.device });
+  const next = cat([narrow(labels, 1, 1, tokens - 1), none], 1); // the labels move, so that no logits are copied
+  return labelLoss(logits, { labels: next, numItemsInBatch: numItemsInBatch ?? null });
+}
+
+/** Cross entropy of logits `[..., V]` against labels `[...]`. @returns a scalar, or null without labels */
+export function labelLoss(logits: Tensor, { labels, numItemsInBatch }: LossInput): Tensor | null {
+  if (!labels) return null;
+  if (numItemsInBatch === undefined || numItemsInBatch === null) return crossEntropy(logits, labels);
+  return crossEntropy(logits, labels, { reduction: 'sum' }).div(numItemsInBatch);
+}
+
+/** The state of each row's last real token: `[B, T, C] -> [B, C]`. Real tokens are those that the mask says are. */
+export function lastTokenStates(states: Tensor, attentionMask: Tensor | null | undefined): Tensor {
+  const [batch, tokens, width] = states.shape as [number, number, number];
+  const counts = arange(1, tokens + 1, 1, { dtype: 'float32', device: states.device });
+  const real = attentionMask ? attentionMask.to('float32').mul(counts) : counts.expand([batch, tokens]);
+  const starts = arange(0, batch * tokens, tokens, { dtype: 'float32', device: states.device });
+  const rows = real.argmax().to('float32').add(starts).to('int32'); // exact below 2^24
+  return embedding(states.reshape([batch * tokens, width]), rows);
+}

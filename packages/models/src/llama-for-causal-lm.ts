@@ -1,0 +1,102 @@
+import type { Linear } from '@burin/nn';
+import { type Generator, scope } from '@burin/tensor';
+import type { RawConfig } from './config-reader.js';
+import { causalLoss } from './heads.js';
+import { type LlamaConfig, llamaConfig } from './llama-config.js';
+import { LlamaModel } from './llama-model.js';
+import type { LossInput, ModelInput, ModelOutput } from './model-input.js';
+import { type LoadOptions, loadPretrained, PretrainedModel, type SaveOptions, savePretrained } from './pretrained.js';
+import { rawConfigOf } from './raw-config.js';
+import { randomWeights, tiedHead, type Weights } from './weights.js';
+
+/** Options of a Llama made in code: config.json's keys in camelCase. */
+export type LlamaOptions = Partial<Omit<LlamaConfig, 'raw' | 'eosTokenIds' | 'slidingWindows'>> &
+  Pick<LlamaConfig, 'vocabSize' | 'hiddenSize' | 'intermediateSize' | 'numHiddenLayers' | 'numAttentionHeads'> & {
+    eosTokenId?: number | number[];
+  };
+
+const NAMES = { llama: 'LlamaForCausalLM', mistral: 'MistralForCausalLM', qwen2: 'Qwen2ForCausalLM' } as const;
+
+/**
+ * A decoder of the Llama family with its language-model head: Llama, Mistral and Qwen2.
+ *
+ * @example
+ * const model = await LlamaForCausalLM.fromPretrained('models/stories260k');
+ */
+export class LlamaForCausalLM extends PretrainedModel {
+  readonly model: LlamaModel;
+  readonly lmHead: Linear; // [C] -> [V]; its weight is the embedding's where tied
+
+  /** One of parts that are there already. */
+  constructor(model: LlamaModel, lmHead: Linear) {
+    super();
+    this.model = model;
+    this.lmHead = lmHead;
+  }
+
+  /** One of the given configuration, its layers made by `weights`; `rng` draws dropout in training. */
+  static fromConfig(config: LlamaConfig, weights: Weights, rng: Generator | null = null): LlamaForCausalLM {
+    const model = new LlamaModel(config, weights, rng);
+    const head = config.tieWordEmbeddings
+      ? tiedHead(model.embedTokens)
+      : weights.linear(config.hiddenSize, config.vocabSize, { bias: false });
+    return new LlamaForCausalLM(model, head);
+  }
+
+  /** A new one with random weights. @throws ConfigError that names an option */
+  static create(options: LlamaOptions, { rng }: { rng: Generator }): LlamaForCausalLM {
+    const config = llamaConfig(rawConfigOf(options), 'LlamaForCausalLM.create');
+    return LlamaForCausalLM.fromConfig(config, randomWeights(rng, config.initializerRange), rng);
+  }
+
+  /** Reads a Hugging Face folder. @throws see {@link loadPretrained} */
+  static fromPretrained(folder: string, options?: LoadOptions): Promise<LlamaForCausalLM> {
+    return loadPretrained(folder, causalArchitectures, options);
+  }
+
+  /** Writes a Hugging Face folder. See {@link savePretrained}. */
+  savePretrained(folder: string, options?: SaveOptions) {
+    return savePretrained(this, folder, options);
+  }
+
+  get config(): LlamaConfig {
+    return this.model.config;
+  }
+
+  get architecture(): string {
+    return NAMES[this.config.modelType];
+  }
+
+  get rawConfig(): RawConfig {
+    return this.config.raw;
+  }
+
+  /**
+   * Logits of the next token at each place, `[B, T, V]`, and the loss of `labels` `[B, T]`: label t says what token t is;
+   * they are moved by one here.
+   *
+   * @param input.logitsToKeep - logits of the last so many tokens only: generation needs one
+   */
+  forward(input: ModelInput & LossInput & { logitsToKeep?: number }): ModelOutput {
+    return scope(() => {
+      const { states, hiddenStates } = this.model.forward(input);
+      const tokens = states.shape[1]!;
+      const wanted = Math.min(input.logitsToKeep ?? tokens, tokens);
+      const kept = wanted === tokens ? states : states.narrow(1, tokens - wanted, wanted);
+      const logits = this.lmHead.forward(kept); // [B, T, V]
+      return { logits, loss: causalLoss(logits, input), hiddenStates };
+    });
+  }
+
+  override dispose(): void {
+    this.model.dispose();
+    super.dispose();
+  }
+}
+
+/** The language models of this family, by config.json's names. */
+export const causalArchitectures = Object.values(NAMES).map((architecture) => ({
+  architecture,
+  fromConfig: (raw: RawConfig, weights: Weights, where?: string) =>
+    LlamaForCausalLM.fromConfig(llamaConfig(raw, where), weights),
+}));

@@ -1,0 +1,108 @@
+import { type KeyValueCache, MultiHeadAttention } from '@burin/attention';
+import { type ActivationName, GatedFeedForward } from '@burin/ffn';
+import { type Embedding, Module, RotaryEmbedding } from '@burin/nn';
+import { RmsNorm } from '@burin/norm';
+import { checkpoint, type Generator, scope, type Tensor } from '@burin/tensor';
+import type { LlamaConfig } from './llama-config.js';
+import { checkInput, type ModelInput, type Positions, positionsFrom } from './model-input.js';
+import type { Weights } from './weights.js';
+
+/** What each layer is given besides its states. */
+interface LayerInput {
+  attentionMask: Tensor | null;
+  segments: Tensor | null;
+  positions: Positions;
+  cache: KeyValueCache | null;
+}
+
+/** One block: `x + attention(norm(x))`, then `x + mlp(norm(x))`. */
+export class LlamaDecoderLayer extends Module {
+  readonly inputLayernorm: RmsNorm;
+  readonly selfAttn: MultiHeadAttention;
+  readonly postAttentionLayernorm: RmsNorm;
+  readonly mlp: GatedFeedForward;
+
+  constructor(config: LlamaConfig, layer: number, rotary: RotaryEmbedding, weights: Weights, rng: Generator | null) {
+    super();
+    const { hiddenSize: width, numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim, rmsNormEps: eps } = config;
+    const { intermediateSize: hidden, qkvBias, outputBias, mlpBias, attentionDropout: dropout } = config;
+    this.inputLayernorm = new RmsNorm(width, { eps });
+    this.selfAttn = new MultiHeadAttention({
+      qProj: weights.linear(width, heads * headDim, { bias: qkvBias }),
+      kProj: weights.linear(width, kvHeads * headDim, { bias: qkvBias }),
+      vProj: weights.linear(width, kvHeads * headDim, { bias: qkvBias }),
+      oProj: weights.linear(heads * headDim, width, { bias: outputBias }),
+      causal: true,
+      window: config.slidingWindows[layer] ?? null,
+      ...{ heads, kvHeads, rotary, dropout, rng },
+    });
+    this.postAttentionLayernorm = new RmsNorm(width, { eps });
+    this.mlp = new GatedFeedForward({
+      gateProj: weights.linear(width, hidden, { bias: mlpBias }),
+      upProj: weights.linear(width, hidden, { bias: mlpBias }),
+      downProj: weights.linear(hidden, width, { bias: mlpBias }),
+      activation: config.hiddenAct as ActivationName, // an unknown name is an error there
+    });
+  }
+
+  forward(x: Tensor, { attentionMask, segments, positions, cache }: LayerInput): Tensor {
+    return scope(() => {
+      const attended = this.selfAttn.forward(this.inputLayernorm.forward(x), {
+        keyPaddingMask: attentionMask,
+        positions: positions.ids,
+        maxPosition: positions.max,
+        ...{ segments, cache },
+      });
+      const h = x.add(attended); // [B, T, C]
+      return h.add(this.mlp.forward(this.postAttentionLayernorm.forward(h)));
+    });
+  }
+}
+
+/** The decoder without a head: `[B, T]` ids -> `[B, T, C]` states. */
+export class LlamaModel extends Module {
+  readonly embedTokens: Embedding; // [V, C]
+  readonly layers: LlamaDecoderLayer[];
+  readonly norm: RmsNorm;
+  readonly config: LlamaConfig;
+  /** Recompute each layer in the backward pass instead of keeping what it made. */
+  gradientCheckpointing = false;
+  #rotary: RotaryEmbedding;
+
+  constructor(config: LlamaConfig, weights: Weights, rng: Generator | null = null) {
+    super();
+    const { headDim, ropeTheta: theta, ropeScaling: scaling, padTokenId } = config;
+    this.config = config;
+    this.#rotary = new RotaryEmbedding({ headDim, theta, scaling });
+    const padding = padTokenId !== null && padTokenId >= 0 ? { paddingIndex: padTokenId } : {};
+    this.embedTokens = weights.embedding(config.vocabSize, config.hiddenSize, padding);
+    this.layers = config.slidingWindows.map((_, i) => new LlamaDecoderLayer(config, i, this.#rotary, weights, rng));
+    this.norm = new RmsNorm(config.hiddenSize, { eps: config.rmsNormEps });
+  }
+
+  /** The last state, and all of them if asked for. */
+  forward(input: ModelInput): { states: Tensor; hiddenStates: Tensor[] | null } {
+    return scope(() => {
+      const [batch, tokens] = checkInput('LlamaModel', input);
+      const past = input.cache?.[0]?.length ?? 0;
+      const positions = input.positions ?? positionsFrom(past, batch, tokens);
+      const { attentionMask = null, segments = null } = input;
+      let states = this.embedTokens.forward(input.inputIds); // [B, T, C]
+      const hiddenStates = input.outputHiddenStates ? [states] : null;
+      for (const [i, layer] of this.layers.entries()) {
+        const rest: LayerInput = { attentionMask, segments, positions, cache: input.cache?.[i] ?? null };
+        const run = (x: Tensor) => layer.forward(x, rest);
+        states = this.gradientCheckpointing && this.training ? checkpoint(run, states) : run(states);
+        if (i < this.layers.length - 1) hiddenStates?.push(states);
+      }
+      states = this.norm.forward(states);
+      hiddenStates?.push(states);
+      return { states, hiddenStates };
+    });
+  }
+
+  override dispose(): void {
+    this.#rotary.dispose();
+    super.dispose();
+  }
+}

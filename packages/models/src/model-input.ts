@@ -1,0 +1,115 @@
+import type { KeyValueCache } from '@burin/attention';
+import { checkIds, checkLabels } from '@burin/nn';
+import { DtypeError, ShapeError, type Tensor, tensor } from '@burin/tensor';
+
+/** Where each token stands in its text. */
+export interface Positions {
+  ids: Tensor; // [B, T] int32
+  max: number; // the largest of them, for tables that the host builds
+}
+
+/** What a model reads. B rows of T tokens; S keys: T, or with a cache what it holds too. */
+export interface ModelInput {
+  /** int32 `[B, T]`, in the vocabulary: see `tokenBatch`, which checks. */
+  inputIds: Tensor;
+  /** uint8 `[B, S]`: 1 is a real token, 0 padding. Left out: no padding. */
+  attentionMask?: Tensor | null;
+  /** Left out: 0 .. T − 1, after what the cache holds. Needed where padding is on the left. */
+  positions?: Positions | null;
+  /** int32 `[B, T]`: packed texts by number; a token sees its own text only. */
+  segments?: Tensor | null;
+  /** One cache a layer: keys and values of earlier tokens are read from it and these added. */
+  cache?: readonly KeyValueCache[] | null;
+  /** Return the states between layers too. */
+  outputHiddenStates?: boolean;
+}
+
+/** What a model with a head returns. */
+export interface ModelOutput {
+  logits: Tensor;
+  /** A scalar, where labels were given. */
+  loss: Tensor | null;
+  /** `[B, T, C]` each: the embeddings, and what came out of each layer (the last after the final norm, if any). */
+  hiddenStates: Tensor[] | null;
+}
+
+/** How a loss over tokens becomes one number. */
+export interface LossInput {
+  /** int32; −100 has no loss. */
+  labels?: Tensor | null;
+  /** Divide the summed loss by this instead of by the number of labels that count: for gradient accumulation. */
+  numItemsInBatch?: number | null;
+}
+
+/** Checks the shapes of an input; returns B and T. */
+export function checkInput(
+  who: string,
+  { inputIds, attentionMask, segments }: ModelInput,
+): [batch: number, tokens: number] {
+  if (inputIds.dtype !== 'int32') throw new DtypeError(`${who}: inputIds must be int32, got ${inputIds.dtype}`);
+  if (inputIds.shape.length !== 2) throw new ShapeError(`${who}: inputIds must be [B, T], got [${inputIds.shape}]`);
+  const [batch, tokens] = inputIds.shape as [number, number];
+  if (attentionMask && (attentionMask.shape.length !== 2 || attentionMask.shape[0] !== batch)) {
+    throw new ShapeError(`${who}: attentionMask must be [B, S] with B = ${batch}, got [${attentionMask.shape}]`);
+  }
+  if (segments && `${segments.shape}` !== `${inputIds.shape}`) {
+    throw new ShapeError(`${who}: segments must be [B, T]: expected [${inputIds.shape}], got [${segments.shape}]`);
+  }
+  return [batch, tokens];
+}
+
+/** Positions `start .. start + T − 1` in every row. */
+export function positionsFrom(start: number, batch: number, tokens: number): Positions {
+  const ids = Int32Array.from({ length: batch * tokens }, (_, i) => start + (i % tokens));
+  return { ids: tensor(ids, [batch, tokens]), max: start + tokens - 1 };
+}
+
+export interface TokenBatchOptions {
+  /** Rows are filled up with this id. Default 0. */
+  padTokenId?: number;
+  /** `'left'` for generation, `'right'` for training (default). */
+  paddingSide?: 'left' | 'right';
+  /** Ids must be below this. */
+  vocabSize: number;
+}
+
+/** Rows of ids as tensors: padded, with the mask that says so and positions that count real tokens. */
+export interface TokenBatch {
+  inputIds: Tensor; // [B, T] int32
+  attentionMask: Tensor; // [B, T] uint8
+  positions: Positions;
+}
+
+/**
+ * Pads rows of token ids to one length.
+ *
+ * @throws RangeError if there is no row, a row is empty, or an id is not in the vocabulary
+ */
+export function tokenBatch(rows: readonly (readonly number[])[], options: TokenBatchOptions): TokenBatch {
+  const { padTokenId = 0, paddingSide = 'right', vocabSize } = options;
+  if (rows.length === 0) throw new RangeError('tokenBatch: at least one row of ids is expected, got none');
+  const longest = Math.max(...rows.map((row) => row.length));
+  const ids = new Int32Array(rows.length * longest).fill(padTokenId);
+  const mask = new Uint8Array(ids.length);
+  const positions = new Int32Array(ids.length);
+  for (const [r, row] of rows.entries()) {
+    if (row.length === 0) throw new RangeError(`tokenBatch: row ${r} is empty; a row needs one id at least`);
+    checkIds(row, vocabSize, `tokenBatch: row ${r}`);
+    const start = r * longest + (paddingSide === 'left' ? longest - row.length : 0);
+    ids.set(row, start);
+    mask.fill(1, start, start + row.length);
+    for (let i = 0; i < row.length; i++) positions[start + i] = i;
+  }
+  const shape = [rows.length, longest];
+  return {
+    inputIds: tensor(ids, shape),
+    attentionMask: tensor(mask, shape),
+    positions: { ids: tensor(positions, shape), max: longest - 1 },
+  };
+}
+
+/** Labels as a tensor. @throws RangeError that names the first one out of range */
+export function labelTensor(labels: readonly number[], classes: number): Tensor {
+  checkLabels(labels, classes, 'labelTensor');
+  return tensor(Int32Array.from(labels));
+}
