@@ -1,5 +1,6 @@
 import { type RandomStream, streamUniform } from './philox.js';
 import { logSumExp } from './softmax.js';
+import { indices } from './strides.js';
 import type { Floats } from './types.js';
 
 /** Distances in elements between neighbours along an axis; the last axis is contiguous. */
@@ -88,8 +89,11 @@ export function attention(args: AttentionArguments): void {
 /**
  * With P = drop(p) and drop(p) = p · factor:
  *
- *     dv += P · g      dp = factor · g·v      ds = p · (dp − Σ p·dp)
+ *     dv += P · g      dp = factor · g·v      ds = p · (dp − g·out)
  *     dq = scale · Σ ds · k      dk += scale · ds · q      dbias += ds
+ *
+ * `g·out` is `Σ p·dp`, but does not suffer from the rounding of lse when that was stored as float32 (Dao et al. 2022,
+ * https://arxiv.org/abs/2205.14135, appendix B.2).
  */
 export function attentionBackward(args: AttentionArguments, gradients: AttentionGradients): void {
   const { g, dq, dk, dv, dbias } = gradients;
@@ -98,12 +102,12 @@ export function attentionBackward(args: AttentionArguments, gradients: Attention
   for (const row of queryRows(args)) {
     const p = rowProbabilities(rowScores(args, row), args.lse[row.lse]!);
     const dp = new Float64Array(keys);
-    let pull = 0; // Σ p · dp
+    let pull = 0; // g · out
+    for (let d = 0; d < valueDim; d++) pull += g[row.out + d]! * args.out[row.out + d]!;
     for (let j = 0; j < keys; j++) {
       if (p[j] === 0) continue;
       for (let d = 0; d < valueDim; d++) dp[j]! += g[row.out + d]! * args.v[row.v(j) + d]!;
       dp[j]! *= dropFactor(args, row, j);
-      pull += p[j]! * dp[j]!;
     }
     for (let j = 0; j < keys; j++) {
       if (p[j] === 0) continue;
@@ -177,11 +181,14 @@ function dropFactor({ dropout, stream, heads, queries, keys }: AttentionArgument
 
 /** dq, dk and dv are overwritten: only the elements that the strides reach. */
 function clearGradients(args: AttentionArguments, { dq, dk, dv }: AttentionGradients): void {
-  for (const row of queryRows(args)) {
-    dq.fill(0, row.q, row.q + args.headDim);
-    for (let j = 0; j < args.keys; j++) {
-      dk.fill(0, row.k(j), row.k(j) + args.headDim);
-      dv.fill(0, row.v(j), row.v(j) + args.valueDim);
+  const { batch, heads, kvHeads, queries, keys, headDim, valueDim, qStrides, kStrides, vStrides } = args;
+  const clear = (values: Floats, strides: HeadStrides, [B, H, T, size]: [number, number, number, number]) => {
+    for (const [b, h, t] of indices([B, H, T])) {
+      const start = b! * strides.batch + h! * strides.head + t! * strides.token;
+      values.fill(0, start, start + size);
     }
-  }
+  };
+  clear(dq, qStrides, [batch, heads, queries, headDim]);
+  clear(dk, kStrides, [batch, kvHeads, keys, headDim]);
+  clear(dv, vStrides, [batch, kvHeads, keys, valueDim]);
 }
