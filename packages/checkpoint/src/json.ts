@@ -38,7 +38,7 @@ export function parseJson(who: string, text: string): unknown {
 }
 
 /** Text of UTF-8 bytes; a byte order mark is kept, so that JSON refuses it. */
-export function decodeUtf8(who: string, bytes: Uint8Array): string {
+function decodeUtf8(who: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
@@ -67,7 +67,7 @@ const CLOSE_BRACE = 0x7d;
  *
  * @param json - text that `JSON.parse` accepts; nothing else is checked here
  */
-export function findDuplicateKey(json: string): string | undefined {
+function findDuplicateKey(json: string): string | undefined {
   const open: Set<string>[] = []; // keys seen so far in each object that is still open
   let at = 0;
   while (at < json.length) {

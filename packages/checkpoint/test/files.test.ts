@@ -118,6 +118,16 @@ describe('writeFileAtomic', () => {
     expect(await readdir(folder)).toEqual(['f']);
   });
 
+  it('does not take another write of this process for a leftover', async () => {
+    const path = join(await temporaryFolder(), 'm.safetensors');
+    const data = async () => {
+      await writeFileAtomic(path, 'in between');
+      return new Uint8Array(3);
+    };
+    const written = await writeSafetensorsFile(path, [{ name: 'w', dtype: 'U8', shape: [3], data }]);
+    expect((await stat(path)).size).toBe(written.byteLength);
+  });
+
   it('clears what a killed process left for the same path, and only that', async () => {
     const folder = await temporaryFolder();
     const running = `.f.${process.ppid}-0-0.burin-new`;

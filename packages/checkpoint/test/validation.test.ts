@@ -264,6 +264,12 @@ describe('what the format allows is accepted', () => {
     expect(readSafetensors(fileOf(header, eight)).tensors.get('q')?.byteLength).toBe(4);
   });
 
+  it('quotes, backslashes and braces in names', () => {
+    const names = ['a"', '\\', '\\"{', '":{"w":1,"w":2}'];
+    const header = Object.fromEntries(names.map((name, i) => [name, tensor(2 * i, 2 * i + 2)]));
+    expect([...readSafetensors(fileOf(header, eight)).tensors.keys()]).toEqual(names);
+  });
+
   it('names that mean something to JavaScript', () => {
     const header =
       '{"__proto__":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"__metadata__":{"__proto__":"p","toString":"s"}}';
