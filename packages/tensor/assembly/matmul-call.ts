@@ -1,8 +1,13 @@
-/** The arguments of a matrix product, as the table in src/cpu/matmul.ts lays them out: 32-bit words in this order. */
+import { FourBitWeight } from './four-bit';
+
+/**
+ * The arguments of a matrix product, as src/cpu/matmul.ts lays them out: 32-bit words in this order. A FourBitWeight
+ * follows where bType is FOUR_BIT; b itself is then not used.
+ */
 @unmanaged
 export class MatmulCall {
   a: usize;
-  b: usize; // packed codes where bType is FOUR_BIT
+  b: usize;
   bType: i32;
   y: usize;
   bias: usize;
@@ -16,7 +21,6 @@ export class MatmulCall {
   bStride: usize;
   alpha: f32;
   accumulate: i32;
-  weight: usize; // a FourBitWeight where bType is FOUR_BIT
 }
 
 /** How the numbers of b are stored. */
@@ -24,6 +28,12 @@ export const FLOAT32: i32 = 0;
 export const FLOAT16: i32 = 1;
 export const BFLOAT16: i32 = 2;
 export const FOUR_BIT: i32 = 3;
+
+// @ts-ignore: decorator
+@inline
+export function fourBitWeight(call: MatmulCall): FourBitWeight {
+  return changetype<FourBitWeight>(changetype<usize>(call) + offsetof<MatmulCall>());
+}
 
 /** Elements from one stored row of b to the next. */
 // @ts-ignore: decorator

@@ -7,7 +7,8 @@
  * b goes through a stage of at most eight of its stored rows, in which half-precision and 4-bit numbers become float32.
  * The columns that fill up the last panel hold anything finite or not: their products are never stored.
  */
-import { BFLOAT16, FLOAT16, FLOAT32, MatmulCall, storedColumns } from './matmul-call';
+import { decodeFourBit } from './four-bit';
+import { BFLOAT16, FLOAT16, FLOAT32, fourBitWeight, MatmulCall, storedColumns } from './matmul-call';
 import { panelBytes, TILE_COLUMNS, TILE_ROWS } from './microkernel';
 import { widenBfloat16, widenFloat16 } from './widen';
 
@@ -36,6 +37,7 @@ export function stageRows(
   for (; rows > 0; rows--) {
     if (call.bType == FLOAT16) widenFloat16(call.b + (start << 1), y, columns);
     else if (call.bType == BFLOAT16) widenBfloat16(call.b + (start << 1), y, columns);
+    else decodeFourBit(fourBitWeight(call), <u32>start, columns, y);
     start += stored;
     y += stride;
   }

@@ -8,6 +8,7 @@ import { lossKernels } from './loss.js';
 import { matmulKernels } from './matmul.js';
 import { cpuMemory } from './memory.js';
 import { movementKernels } from './movement.js';
+import { quantizationKernels } from './quantization.js';
 import { normalizationKernels } from './normalization.js';
 import { optimizerKernels } from './optimizer.js';
 import { randomKernels } from './random.js';
@@ -57,6 +58,7 @@ function assemble(engine: Engine): Kernels {
     ...optimizerKernels(engine),
     ...matmulKernels(engine),
     ...attentionKernels(engine),
+    ...quantizationKernels(engine),
   };
   return kernels as Kernels;
 }

@@ -5,26 +5,40 @@ import { type Engine, pointer } from './engine.js';
 
 /** `bType` in assembly/matmul-call.ts. */
 const STORAGE: Readonly<Partial<Record<DType, number>>> = { float32: 0, float16: 1, bfloat16: 2 };
+const FOUR_BIT = 3;
 
 export function matmulKernels(engine: Engine): MatmulKernels {
-  const { exports } = engine;
   return {
     matmul(args) {
-      const call = engine.metadata(matmulCall(foldBatch(args)));
-      exports.matmul(call, 0, exports.matmulUnits(call), engine.workspace(exports.matmulScratch(call)));
+      const storage = STORAGE[args.bDtype];
+      if (storage === undefined) {
+        throw new TypeError(`matmul: b must be float32, float16 or bfloat16, got ${args.bDtype}`);
+      }
+      runMatmul(engine, matmulCall(foldBatch(args), storage, pointer(args.b)));
     },
   };
 }
 
+/** One product whose b is a 4-bit weight, given as the words of `FourBitWeight` in assembly/four-bit.ts. */
+export function matmulFourBit(
+  engine: Engine,
+  args: Omit<MatmulArguments, 'b' | 'bDtype'>,
+  weight: readonly number[],
+): void {
+  runMatmul(engine, [...matmulCall(args, FOUR_BIT, 0), ...weight]);
+}
+
+function runMatmul(engine: Engine, words: readonly number[]): void {
+  const { exports } = engine;
+  const call = engine.metadata(words);
+  exports.matmul(call, 0, exports.matmulUnits(call), engine.workspace(exports.matmulScratch(call)));
+}
+
 /** The words of `MatmulCall` in assembly/matmul-call.ts. */
-function matmulCall(args: MatmulArguments): number[] {
-  const storage = STORAGE[args.bDtype];
-  if (storage === undefined) {
-    throw new TypeError(`matmul: b must be float32, float16 or bfloat16, got ${args.bDtype}`);
-  }
+function matmulCall(args: Omit<MatmulArguments, 'b' | 'bDtype'>, storage: number, b: number): number[] {
   return [
     pointer(args.a),
-    pointer(args.b),
+    b,
     storage,
     pointer(args.y),
     pointer(args.bias),
@@ -38,7 +52,6 @@ function matmulCall(args: MatmulArguments): number[] {
     args.bStride,
     floatBits(args.alpha),
     Number(args.accumulate),
-    0, // no 4-bit weight
   ];
 }
 
