@@ -28,7 +28,13 @@ export function usesVectors(call: MatmulCall): bool {
 }
 
 export function vectorUnits(call: MatmulCall): i32 {
-  return call.batch * ((call.n + UNIT_COLUMNS - 1) / UNIT_COLUMNS);
+  return call.batch * columnUnits(call);
+}
+
+// @ts-ignore: decorator
+@inline
+function columnUnits(call: MatmulCall): i32 {
+  return (call.n + UNIT_COLUMNS - 1) / UNIT_COLUMNS;
 }
 
 export function vectorScratch(call: MatmulCall): usize {
@@ -36,7 +42,7 @@ export function vectorScratch(call: MatmulCall): usize {
 }
 
 export function vectorProducts(call: MatmulCall, begin: i32, end: i32, scratch: usize): void {
-  const units = vectorUnits(call) / call.batch;
+  const units = columnUnits(call);
   for (; begin < end; begin++) {
     const z = begin / units;
     const column = (begin - z * units) * UNIT_COLUMNS;

@@ -8,9 +8,9 @@ import { lossKernels } from './loss.js';
 import { matmulKernels } from './matmul.js';
 import { cpuMemory } from './memory.js';
 import { movementKernels } from './movement.js';
-import { quantizationKernels } from './quantization.js';
 import { normalizationKernels } from './normalization.js';
 import { optimizerKernels } from './optimizer.js';
+import { quantizationKernels } from './quantization.js';
 import { randomKernels } from './random.js';
 import { reductionKernels } from './reduction.js';
 
