@@ -144,7 +144,7 @@ export function log1p4(x: v128): v128 {
   return v128.bitselect(x, y, f32x4.eq(x, all4(Infinity)));
 }
 
-/** `1 / (1 + exp(-x))`, at most 2.1 ULP; exp(-|x|) keeps the left tail. */
+/** `1 / (1 + exp(-x))`, at most 2.4 ULP; exp(-|x|) keeps the left tail. */
 // @ts-ignore: decorator
 @inline
 export function sigmoid4(x: v128): v128 {

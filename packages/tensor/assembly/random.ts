@@ -4,7 +4,7 @@
  */
 import { storePart4, loadPart4 } from './lanes';
 import { all4, log4, madd4 } from './math';
-import { philoxWide, philoxWide0, philoxWide1, philoxWide2, philoxWide3, unit4 } from './philox';
+import { philox4x32, philoxWide, philoxWide0, philoxWide1, philoxWide2, philoxWide3, unit4 } from './philox';
 import { sinTurn4 } from './trigonometry';
 
 const GROUP: usize = 16;
@@ -94,4 +94,9 @@ function keep(x: usize, y: usize, i: usize, size: usize, words: v128, limit: v12
   const dropped = i32x4.lt_s(i32x4.shr_u(words, 8), limit);
   const scaled = f32x4.mul(loadPart4(x + (i << 2), size - i), factor);
   storePart4(y + (i << 2), v128.andnot(scaled, dropped), size - i);
+}
+
+/** The four words of one counter under one key, for the known answers of Random123. */
+export function philoxWords(y: usize, k0: u32, k1: u32, c0: u32, c1: u32, c2: u32, c3: u32): void {
+  v128.store(y, philox4x32(k0, k1, c0, c1, c2, c3));
 }

@@ -1,7 +1,16 @@
 // Compiles assembly/index.ts to WebAssembly and writes src/cpu/kernels.wasm.ts: the module as base64, and the types of
 // what it exports. Does nothing when the sources are those of the last build; `--force` builds all the same.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -5,6 +5,7 @@ const PAGE = 65536; // bytes in a page of WebAssembly memory
 const SUBDIVISIONS_LOG2 = 4; // each power of two is cut in 16 classes: a search wastes 1/16 at most
 const SUBDIVISIONS = 1 << SUBDIVISIONS_LOG2;
 const LEVELS = 27 - SUBDIVISIONS_LOG2 + 1; // sizes up to 2²⁶ grains of 64 bytes, that is 4 GiB
+const TRIES = 8; // blocks of the same class that are looked at, so that a search stays short
 const SMALLEST_GROWTH = 4 * 2 ** 20; // bytes
 
 /** A piece of the heap. Offsets and sizes are in grains, so that they stay 32-bit integers up to 4 GiB. */
@@ -111,8 +112,15 @@ export class Allocator {
     this.#link(rest);
   }
 
-  /** A free block of a class all of whose blocks are at least `size`, the smallest such class that has one. */
+  /**
+   * A free block of at least `size`. First a few of its own class: a program that asks for the same sizes again and
+   * again should get the same blocks. Then any of the smallest class all of whose blocks are large enough.
+   */
   #find(size: number): Block | null {
+    let candidate = this.#bins[binOf(size)]!;
+    for (let tries = 0; candidate && tries < TRIES; tries++, candidate = candidate.nextFree) {
+      if (candidate.size >= size) return candidate;
+    }
     const rounded = size < SUBDIVISIONS ? size : size + (1 << (log2(size) - SUBDIVISIONS_LOG2)) - 1;
     const bin = binOf(rounded);
     let level = bin >>> SUBDIVISIONS_LOG2;

@@ -77,21 +77,7 @@ export function normalizationKernels(engine: Engine): NormalizationKernels {
       );
     },
 
-    channelNormBackward(
-      x,
-      mean,
-      variance,
-      weight,
-      g,
-      dx,
-      dweight,
-      dbias,
-      batch,
-      channels,
-      length,
-      eps,
-      batchMoments,
-    ) {
+    channelNormBackward(x, mean, variance, weight, g, dx, dweight, dbias, batch, channels, length, eps, batchMoments) {
       wasm.channelNormBackward(
         pointer(x),
         pointer(mean),
