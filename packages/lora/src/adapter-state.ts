@@ -19,8 +19,7 @@ export function adapterState(lora: LoraModel, name: string): Map<string, Tensor>
     const copy = modulesToSave.get(name);
     if (copy) for (const [key, tensor] of stateDict(copy)) state.set(`${PREFIX}${path}.${key}`, tensor);
   }
-  const parameters = lora.adapterParameters(name);
-  for (const path of lora.reports.get(name)!.biases) state.set(PREFIX + path, parameters.get(path)!);
+  for (const [path, bias] of lora.trainedBiases(name)) state.set(PREFIX + path, bias);
   return state;
 }
 

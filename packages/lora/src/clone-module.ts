@@ -1,5 +1,5 @@
 import { buffer, Module, Parameter } from '@burin/nn';
-import { Tensor } from '@burin/tensor';
+import { scope, Tensor } from '@burin/tensor';
 
 /**
  * A module of the same class with copies of all parameters, buffers and submodules. A tensor that occurs twice is copied
@@ -12,13 +12,17 @@ export function cloneModule<M extends Module>(module: M): M {
 function cloneValue(value: unknown, done: Map<unknown, unknown>): unknown {
   if (done.has(value)) return done.get(value);
   if (value instanceof Parameter) {
-    return remember(done, value, new Parameter(value.detach().clone(), { requiresGrad: value.requiresGrad }));
+    return remember(done, value, new Parameter(copyOf(value), { requiresGrad: value.requiresGrad }));
   }
-  if (value instanceof Tensor) return remember(done, value, buffer(value.detach().clone()));
+  if (value instanceof Tensor) return remember(done, value, buffer(copyOf(value)));
   if (Array.isArray(value)) return value.map((item) => cloneValue(item, done));
   if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, cloneValue(item, done)]));
   if (value instanceof Module || isPlainObject(value)) return cloneFields(value, done);
   return value;
+}
+
+function copyOf(tensor: Tensor): Tensor {
+  return scope(() => tensor.detach().clone());
 }
 
 function cloneFields(value: object, done: Map<unknown, unknown>): object {

@@ -1,5 +1,5 @@
 import type { Module, Parameter } from '@burin/nn';
-import type { Generator } from '@burin/tensor';
+import type { Generator, Tensor } from '@burin/tensor';
 import { AdapterSwitch } from './adapter-switch.js';
 import { attachAdapter } from './attach.js';
 import { LoraLinear } from './lora-linear.js';
@@ -95,6 +95,11 @@ export class LoraModel<M extends Module = Module> {
     const own = new RegExp(`\\.(lora_A|lora_B|modules_to_save)\\.${name}\\.`);
     const biases = this.#biases?.adapter === name ? this.#biases.parameters : [];
     return new Map([...[...this.model.namedParameters()].filter(([path]) => own.test(path)), ...biases]);
+  }
+
+  /** The values of the base's biases that one adapter trained, by dotted name; they are not in the model while it is off. */
+  trainedBiases(name: string): Map<string, Tensor> {
+    return this.#biases?.adapter === name ? this.#biases.values() : new Map();
   }
 
   /** Dotted names of the layers in which an adapter's B is all zeros: after a step of training, those that did not train. */

@@ -1,4 +1,4 @@
-import { commonDevice, type Device, record, ShapeError, Tensor } from '@burin/tensor';
+import { commonDevice, type Device, record, ShapeError, scope, Tensor } from '@burin/tensor';
 
 /**
  * `y + scale · down · upᵀ`, with its gradient, in one pass over y: the product is added to the memory of `y` where
@@ -15,7 +15,8 @@ import { commonDevice, type Device, record, ShapeError, Tensor } from '@burin/te
 export function addLowRank(y: Tensor, down: Tensor, up: Tensor, scale: number): Tensor {
   const { rows, out, rank } = checkShapes(y, down, up);
   const device = commonDevice('addLowRank', y, down, up);
-  const sum = y.storage.references === 1 ? new Tensor(y.storage.retain(), y.shape, y.dtype) : y.detach().clone();
+  const sum =
+    y.storage.references === 1 ? new Tensor(y.storage.retain(), y.shape, y.dtype) : scope(() => y.detach().clone());
   product(device, down, up, sum, { m: rows, n: out, k: rank, transposeB: true, scale, accumulate: true });
 
   const saved = [...(up.requiresGrad ? [down] : []), ...(down.requiresGrad ? [up] : [])];

@@ -35,7 +35,7 @@ export interface LoraOptions {
   rankPattern?: Readonly<Record<string, number>>;
   /** The same for alpha. */
   alphaPattern?: Readonly<Record<string, number>>;
-  /** Only layers with these numbers (`model.layers.3.…`), where `targetModules` is a list of names. */
+  /** Only layers with these numbers (`model.layers.3.…`). */
   layersToTransform?: number | readonly number[];
   /** What stands before the number in a dotted name (`layers`). Default: anything. */
   layersPattern?: string | readonly string[];

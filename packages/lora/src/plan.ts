@@ -75,10 +75,11 @@ function findTargets(
       if (isLinearLike(module) && !isOutputHead(root, name, module)) chosen.add(name);
   } else {
     for (const pattern of targetModules) {
-      const names = matchTarget(who, pattern, modules, everyNameCounts || targetModules.length === 1);
-      for (const name of names) if (isLayerChosen(config, name)) chosen.add(name);
+      const mustMatch = everyNameCounts || targetModules.length === 1;
+      for (const name of matchTarget(who, pattern, modules, mustMatch)) chosen.add(name);
     }
   }
+  for (const name of chosen) if (!isLayerChosen(config, name)) chosen.delete(name);
   for (const pattern of excludeModules) {
     const names = [...modules.keys()].filter((name) => matchesName(pattern, name));
     if (names.length === 0 && everyNameCounts) throw noMatch(who, 'excludeModules', pattern, modules, 'module');

@@ -1,5 +1,5 @@
 import type { Parameter } from '@burin/nn';
-import { keep, type Tensor } from '@burin/tensor';
+import { keep, scope, type Tensor } from '@burin/tensor';
 
 /**
  * Biases of the base that one adapter trains in place. The values from before are kept, so that the base can be had back
@@ -31,6 +31,16 @@ export class TrainedBiases {
     }
   }
 
+  /** The trained values by dotted name, wherever they are now. */
+  values(): Map<string, Tensor> {
+    return new Map(
+      [...this.parameters].map(([name, parameter]) => [
+        name,
+        this.#showsTrained ? parameter : this.#other.get(parameter)!,
+      ]),
+    );
+  }
+
   setTrainable(trainable: boolean): void {
     for (const parameter of this.parameters.values()) parameter.requiresGrad = trainable;
   }
@@ -43,8 +53,5 @@ export class TrainedBiases {
 }
 
 function copyOf(parameter: Parameter): Tensor {
-  const view = parameter.detach();
-  const copy = keep(view.clone());
-  view.dispose();
-  return copy;
+  return keep(scope(() => parameter.detach().clone()));
 }
