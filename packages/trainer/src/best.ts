@@ -1,0 +1,45 @@
+import type { TrainingArguments } from './arguments.js';
+import { evalName, type Metrics } from './evaluation.js';
+import type { TrainerState } from './state.js';
+
+/** Whether a greater figure is the better one: said, or known from its name. */
+export function isGreaterBetter({ greaterIsBetter, metricForBestModel }: TrainingArguments): boolean {
+  return greaterIsBetter ?? !/loss$|perplexity$/i.test(metricForBestModel);
+}
+
+/**
+ * Notes an evaluation: the best figure so far, and how many evaluations ago it was.
+ *
+ * @returns whether patience is at an end
+ * @throws RangeError if the evaluation has no figure of the name that the best is judged by
+ */
+export function noteEvaluation(state: TrainerState, metrics: Metrics, args: TrainingArguments): boolean {
+  state.lastMetrics = metrics;
+  state.lastEvaluatedStep = state.globalStep;
+  const metric = metricOf(metrics, args);
+  const better = state.bestMetric === null || isBetter(metric, state.bestMetric, args, args.earlyStoppingThreshold);
+  if (state.bestMetric === null || isBetter(metric, state.bestMetric, args)) state.bestMetric = metric;
+  state.evaluationsSinceBest = better ? 0 : state.evaluationsSinceBest + 1;
+  return args.earlyStoppingPatience !== null && state.evaluationsSinceBest >= args.earlyStoppingPatience;
+}
+
+/** Makes the checkpoint that is about to be written the best, if the evaluation of this step says so. */
+export function noteCheckpoint(state: TrainerState, name: string, args: TrainingArguments): void {
+  if (state.lastMetrics === null || state.lastEvaluatedStep !== state.globalStep) return;
+  const metric = metricOf(state.lastMetrics, args);
+  const best = state.bestCheckpoint;
+  if (best === null || isBetter(metric, best.metric, args)) state.bestCheckpoint = { name, metric };
+}
+
+function isBetter(metric: number, than: number, args: TrainingArguments, threshold = 0): boolean {
+  return isGreaterBetter(args) ? metric > than + threshold : metric < than - threshold;
+}
+
+function metricOf(metrics: Metrics, { metricForBestModel }: TrainingArguments): number {
+  const metric = metrics[evalName(metricForBestModel)];
+  if (metric !== undefined) return metric;
+  throw new RangeError(
+    `Trainer: metricForBestModel must be a figure of the evaluation: expected one of ${Object.keys(metrics).join(', ')}, ` +
+      `got ${metricForBestModel}`,
+  );
+}

@@ -1,0 +1,47 @@
+import { exists, listFolder, recoverFolder, removeFolder } from '@burin/checkpoint';
+import { STATE_FILE } from './checkpoint.js';
+
+const NAME = /^checkpoint-(\d+)$/;
+
+export function checkpointName(step: number): string {
+  return `checkpoint-${step}`;
+}
+
+/** Names of the checkpoints in a folder, oldest first: those that are whole, and what is left of some being removed. */
+async function listCheckpoints(folder: string): Promise<{ whole: string[]; partial: string[] }> {
+  const names = (await listFolder(folder)).filter((name) => NAME.test(name));
+  const [whole, partial]: [string[], string[]] = [[], []];
+  for (const name of names) ((await exists(`${folder}/${name}/${STATE_FILE}`)) ? whole : partial).push(name);
+  return { whole: whole.sort((a, b) => stepOf(a) - stepOf(b)), partial };
+}
+
+function stepOf(name: string): number {
+  return Number(NAME.exec(name)?.[1]);
+}
+
+/**
+ * Path of the last whole checkpoint in `folder`, or null. What a killed process left half-written is cleared away.
+ *
+ * @example
+ * const last = await findLastCheckpoint('runs/a');
+ * const trainer = new Trainer({ model, trainDataset, args: { ...args, resumeFromCheckpoint: last ?? false } });
+ */
+export async function findLastCheckpoint(folder: string): Promise<string | null> {
+  if (!(await exists(folder))) return null;
+  await recoverFolder(folder);
+  const last = (await listCheckpoints(folder)).whole.at(-1);
+  return last === undefined ? null : `${folder}/${last}`;
+}
+
+/**
+ * Removes the oldest checkpoints until `limit` are left, but never the newest, nor the best, which is kept besides.
+ *
+ * @returns the names that were removed
+ */
+export async function pruneCheckpoints(folder: string, limit: number, best: string | null): Promise<string[]> {
+  const { whole, partial } = await listCheckpoints(folder);
+  const old = whole.slice(0, Math.max(0, whole.length - limit)).filter((name) => name !== best);
+  for (const name of old) await removeFolder(`${folder}/${name}/${STATE_FILE}`); // first what makes it one
+  for (const name of [...old, ...partial]) await removeFolder(`${folder}/${name}`);
+  return old;
+}

@@ -1,0 +1,53 @@
+import { CheckpointError, type SafetensorsDtype, type SafetensorsFile, type TensorToWrite } from '@burin/checkpoint';
+import type { Module } from '@burin/nn';
+import { type DType, fromBytes, type Tensor } from '@burin/tensor';
+
+const DTYPES: Readonly<Record<DType, SafetensorsDtype>> = {
+  float32: 'F32',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  int32: 'I32',
+  uint8: 'U8',
+};
+
+/**
+ * What training changes: trainable parameters and buffers. Bytes in a buffer are packed weights, which it does not.
+ */
+export function trainedTensors(model: Module): Map<string, Tensor> {
+  const parameters = [...model.namedParameters()].filter(([, { requiresGrad }]) => requiresGrad);
+  const buffers = [...model.namedBuffers()].filter(([, { dtype }]) => dtype !== 'uint8');
+  return new Map<string, Tensor>([...parameters, ...buffers]);
+}
+
+/** Tensors for a safetensors file; each is read from its device when its turn comes. */
+export function toWrite(tensors: ReadonlyMap<string, Tensor>): TensorToWrite[] {
+  return [...tensors].map(([name, tensor]) => {
+    return { name, dtype: DTYPES[tensor.dtype], shape: tensor.shape, data: () => tensor.bytes() };
+  });
+}
+
+/**
+ * Copies a file's tensors into those of the same names, bit for bit.
+ *
+ * @throws CheckpointError if a name is missing or unknown, or a shape or dtype differs; then nothing has changed
+ */
+export async function readInto(file: SafetensorsFile, tensors: ReadonlyMap<string, Tensor>): Promise<void> {
+  for (const name of file.tensors.keys()) {
+    if (!tensors.has(name)) throw mismatch(file, name, 'no tensor that is trained has this name');
+  }
+  for (const [name, tensor] of tensors) {
+    const found = file.tensors.get(name);
+    if (!found) throw mismatch(file, name, 'it is trained, and not in the checkpoint');
+    const [expected, got] = [`${DTYPES[tensor.dtype]} [${tensor.shape}]`, `${found.dtype} [${found.shape}]`];
+    if (expected !== got) throw mismatch(file, name, `expected ${expected}, got ${got}`);
+  }
+  for (const [name, tensor] of tensors) {
+    const read = fromBytes(await file.read(name), tensor.shape, tensor.dtype, { device: tensor.device });
+    tensor.copy_(read);
+    read.dispose();
+  }
+}
+
+function mismatch({ name: path }: SafetensorsFile, name: string, why: string): CheckpointError {
+  return new CheckpointError(`${path}: ${name}: ${why}; resume with the model and the frozen layers of the first run`);
+}

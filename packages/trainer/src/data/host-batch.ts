@@ -1,0 +1,36 @@
+import type { DType } from '@burin/tensor';
+
+/** A label that is not trained: PyTorch's and Hugging Face's. */
+export const IGNORE_INDEX = -100;
+
+/** An array on the host, about to become a tensor. */
+export interface HostTensor {
+  readonly data: Int32Array | Float32Array | Uint8Array;
+  readonly shape: readonly number[];
+  /** Left out: that of the array. */
+  readonly dtype?: DType;
+}
+
+/** A batch on the host: what a collator makes and the model's `forward` gets as tensors, under the same names. */
+export interface HostBatch {
+  readonly inputs: Readonly<Record<string, HostTensor>>;
+  /** 1 where the logits at t are for the label at t + 1, as in causal language models. Default 0. */
+  readonly labelShift?: 0 | 1;
+}
+
+/**
+ * Makes a batch of examples. `indices` are their places in the data set, for messages.
+ *
+ * Padding is known by its position; a label of padding is −100, and so is every other label that no loss is computed for:
+ * the trainer counts the others.
+ */
+export type Collator<E> = (examples: readonly E[], indices: readonly number[]) => HostBatch;
+
+/** Labels of a batch that are not −100: how many terms the loss has. 0 where the batch has no labels. */
+export function countTrained({ inputs }: HostBatch): number {
+  const labels = inputs.labels;
+  if (!labels) return 0;
+  let count = 0;
+  for (const label of labels.data) if (label !== IGNORE_INDEX) count++;
+  return count;
+}

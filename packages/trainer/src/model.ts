@@ -1,0 +1,71 @@
+import { crossEntropy, type Module } from '@burin/nn';
+import { type Device, isTensor, type Tensor, tensor } from '@burin/tensor';
+import type { HostBatch } from './data/host-batch.js';
+
+/** What a model's `forward` returns, among other things. */
+export interface ModelOutput {
+  /** Mean over the labels of the batch that are not −100, a scalar. */
+  readonly loss?: Tensor | null;
+  /** `[B, C]` of a classifier, `[B, T, V]` of a language model. */
+  readonly logits?: Tensor | null;
+}
+
+/**
+ * Any module whose `forward` takes one batch, an object of tensors under the names that the collator gives them, and
+ * returns the loss.
+ */
+export interface TrainableModel extends Module {
+  forward(batch: never): ModelOutput;
+}
+
+/** A batch's arrays as tensors on a device; call it inside a scope. */
+export function toTensors({ inputs }: HostBatch, device: Device): Record<string, Tensor> {
+  const entries = Object.entries(inputs).map(([name, { data, shape, dtype }]) => {
+    return [name, tensor(data, shape, { device, ...(dtype && { dtype }) })] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Runs the model on a batch, with the loss of `labelSmoothing` where that is not 0. */
+export function forward(
+  model: TrainableModel,
+  batch: HostBatch,
+  device: Device,
+  labelSmoothing = 0,
+): { loss: Tensor; logits: Tensor | null } {
+  const inputs = toTensors(batch, device);
+  const output = model.forward(inputs as never);
+  const logits = isTensor(output?.logits) ? output.logits : null;
+  if (labelSmoothing > 0) return { loss: smoothedLoss(logits, inputs.labels, batch, labelSmoothing), logits };
+  if (!isTensor(output?.loss) || output.loss.size !== 1) {
+    const got = isTensor(output?.loss)
+      ? `a loss of [${output.loss.shape}]`
+      : Object.keys(output ?? {}).join(', ') || 'nothing';
+    throw new TypeError(
+      `Trainer: the model's forward must return { loss } of one element, got ${got}; ` +
+        `it was given ${Object.keys(inputs).join(', ')}`,
+    );
+  }
+  return { loss: output.loss, logits };
+}
+
+function smoothedLoss(
+  logits: Tensor | null,
+  labels: Tensor | undefined,
+  { labelShift }: HostBatch,
+  labelSmoothing: number,
+) {
+  if (!logits || !labels) {
+    throw new TypeError(
+      `Trainer: labelSmoothingFactor needs logits and labels: the ${logits ? 'batch has no labels' : 'model returns no logits'}; leave it out`,
+    );
+  }
+  if (labelShift !== 1) return crossEntropy(logits, labels, { labelSmoothing });
+  const steps = labels.shape[1]! - 1; // logits at t are for the label at t + 1
+  return crossEntropy(logits.narrow(1, 0, steps), labels.narrow(1, 1, steps), { labelSmoothing });
+}
+
+/** Trainable parameters with their dotted names. */
+export function trainableParameters(model: Module) {
+  return [...model.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
+}
