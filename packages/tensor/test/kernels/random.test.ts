@@ -1,7 +1,7 @@
 import { devices } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 import { dirty, normals, SIZES } from './inputs.js';
-import type { reference } from './reference-forward.js';
+import { reference } from './reference-forward.js';
 import { expectLikeReference, kernelsOf } from './run-kernel.js';
 import { ROUNDING } from './tolerances.js';
 
@@ -50,6 +50,16 @@ describe.each(devices)('dropout on %s', (device) => {
         await expectLikeReference(device, SCALED, 'dropout', x, dirty(size), size, p, stream);
         await expectLikeReference(device, SCALED, 'dropout', x, x, size, p, stream); // in place
       }
+    }
+  });
+
+  it('keeps an element whose number equals p', async () => {
+    const stream = STREAMS[1]!;
+    for (const i of [0, 5, 18]) {
+      const p = reference.streamUniform(stream, i);
+      const y = dirty(19);
+      await expectLikeReference(device, SCALED, 'dropout', new Float32Array(19).fill(1), y, 19, p, stream);
+      expect(y[i]).toBeGreaterThan(1);
     }
   });
 
