@@ -13,9 +13,13 @@ export class ByteTokenizer implements TextTokenizer {
   readonly bosTokenId = 1;
   readonly eosTokenIds: readonly number[] = [2];
 
+  idOfByte(byte: number): number {
+    return byte + FIRST_BYTE;
+  }
+
   /** `<s>` and the bytes of the text. */
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
-    const ids = Array.from(new TextEncoder().encode(text), (byte) => byte + FIRST_BYTE);
+    const ids = Array.from(new TextEncoder().encode(text), (byte) => this.idOfByte(byte));
     return addSpecialTokens ? [this.bosTokenId, ...ids] : ids;
   }
 

@@ -71,6 +71,8 @@ export interface TokenBatchOptions {
   paddingSide?: 'left' | 'right';
   /** Ids must be below this. */
   vocabSize: number;
+  /** Make `labels` too, for a language model: the ids, and −100 at padding. Default false. */
+  labels?: boolean;
 }
 
 /** Rows of ids as tensors: padded, with the mask that says so and positions that count real tokens. */
@@ -78,6 +80,7 @@ export interface TokenBatch {
   inputIds: Tensor; // [B, T] int32
   attentionMask: Tensor; // [B, T] uint8
   positions: Positions;
+  labels: Tensor | null; // [B, T] int32
 }
 
 /**
@@ -92,11 +95,13 @@ export function tokenBatch(rows: readonly (readonly number[])[], options: TokenB
   const ids = new Int32Array(rows.length * longest).fill(padTokenId);
   const mask = new Uint8Array(ids.length);
   const positions = new Int32Array(ids.length);
+  const labels = new Int32Array(ids.length).fill(-100);
   for (const [r, row] of rows.entries()) {
     if (row.length === 0) throw new RangeError(`tokenBatch: row ${r} is empty; a row needs one id at least`);
     checkIds(row, vocabSize, `tokenBatch: row ${r}`);
     const start = r * longest + (paddingSide === 'left' ? longest - row.length : 0);
     ids.set(row, start);
+    labels.set(row, start);
     mask.fill(1, start, start + row.length);
     for (let i = 0; i < row.length; i++) positions[start + i] = i;
   }
@@ -105,6 +110,7 @@ export function tokenBatch(rows: readonly (readonly number[])[], options: TokenB
     inputIds: tensor(ids, shape),
     attentionMask: tensor(mask, shape),
     positions: { ids: tensor(positions, shape), max: longest - 1 },
+    labels: options.labels ? tensor(labels, shape) : null,
   };
 }
 
