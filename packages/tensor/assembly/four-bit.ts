@@ -46,32 +46,48 @@ export function blockScale(weight: FourBitWeight, j: u32): f32 {
   return load<f32>(weight.nestedCode + (<usize>code << 2)) * nested + weight.nestedOffset;
 }
 
-/** Writes the numbers `start .. start + count` of the flattened weight to `y`. */
+/**
+ * Writes the numbers `start .. start + count` of the flattened weight to `y`.
+ *
+ * A float32 is looked up a byte at a time: plane b holds byte b of all sixteen numbers.
+ */
 export function decodeFourBit(weight: FourBitWeight, start: u32, count: u32, y: usize): void {
   const values = codeValues(weight.type);
+  const plane0 = plane(values, 0);
+  const plane1 = plane(values, 8);
+  const plane2 = plane(values, 16);
+  const plane3 = plane(values, 24);
   while (count > 0) {
     const block = start / weight.blockSize;
     const run = min(count, (block + 1) * weight.blockSize - start);
-    decodeRun(values, weight.packed, start, run, blockScale(weight, block), y);
-    start += run;
+    const scale = blockScale(weight, block);
+    const stop = start + run;
+    if (start & 1) {
+      store<f32>(y, valueAt(values, weight.packed, start++) * scale);
+      y += 4;
+    }
+    for (; start + 16 <= stop; start += 16) {
+      decodeSixteen(plane0, plane1, plane2, plane3, weight.packed + (start >> 1), f32x4.splat(scale), y);
+      y += 64;
+    }
+    for (; start < stop; start++) {
+      store<f32>(y, valueAt(values, weight.packed, start) * scale);
+      y += 4;
+    }
     count -= run;
-    y += <usize>run << 2;
   }
 }
 
-/** Numbers of one block: sixteen at a time, and what is before and after one by one. */
-function decodeRun(values: usize, packed: usize, start: u32, count: u32, scale: f32, y: usize): void {
-  if (start & 1 && count > 0) {
-    store<f32>(y, valueAt(values, packed, start) * scale);
-    start++;
-    count--;
-    y += 4;
-  }
-  const whole = count & ~15;
-  decodeSixteens(values, packed + (start >> 1), whole, scale, y);
-  for (let i = whole; i < count; i++) {
-    store<f32>(y + (<usize>i << 2), valueAt(values, packed, start + i) * scale);
-  }
+/** Byte `shift / 8` of each of sixteen float32. */
+// @ts-ignore: decorator
+@inline
+function plane(values: usize, shift: i32): v128 {
+  const byte = i32x4.splat(255);
+  const first = v128.and(i32x4.shr_u(v128.load(values), shift), byte);
+  const second = v128.and(i32x4.shr_u(v128.load(values, 16), shift), byte);
+  const third = v128.and(i32x4.shr_u(v128.load(values, 32), shift), byte);
+  const fourth = v128.and(i32x4.shr_u(v128.load(values, 48), shift), byte);
+  return i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_u(first, second), i16x8.narrow_i32x4_u(third, fourth));
 }
 
 // @ts-ignore: decorator
@@ -82,46 +98,26 @@ function valueAt(values: usize, packed: usize, i: u32): f32 {
   return load<f32>(values + (<usize>code << 2));
 }
 
-/**
- * A multiple of sixteen numbers from whole bytes. A float32 is looked up a byte at a time: plane b holds byte b of all
- * sixteen numbers, and the bytes are put together again by interleaving.
- */
-function decodeSixteens(values: usize, packed: usize, count: u32, scale: f32, y: usize): void {
-  const plane0 = plane(values, 0);
-  const plane1 = plane(values, 1);
-  const plane2 = plane(values, 2);
-  const plane3 = plane(values, 3);
-  const low = i8x16.splat(15);
-  const scales = f32x4.splat(scale);
-  for (; count > 0; count -= 16) {
-    const bytes = v128.load64_zero(packed);
-    const high = v128.and(i16x8.shr_u(bytes, 4), low);
-    const codes = v128.shuffle<i8>(high, v128.and(bytes, low), 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    const bytes0 = i8x16.swizzle(plane0, codes);
-    const bytes1 = i8x16.swizzle(plane1, codes);
-    const bytes2 = i8x16.swizzle(plane2, codes);
-    const bytes3 = i8x16.swizzle(plane3, codes);
-    let even = v128.shuffle<i8>(bytes0, bytes1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    let odd = v128.shuffle<i8>(bytes2, bytes3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    v128.store(y, f32x4.mul(v128.shuffle<i16>(even, odd, 0, 8, 1, 9, 2, 10, 3, 11), scales));
-    v128.store(y, f32x4.mul(v128.shuffle<i16>(even, odd, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16);
-    even = v128.shuffle<i8>(bytes0, bytes1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    odd = v128.shuffle<i8>(bytes2, bytes3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    v128.store(y, f32x4.mul(v128.shuffle<i16>(even, odd, 0, 8, 1, 9, 2, 10, 3, 11), scales), 32);
-    v128.store(y, f32x4.mul(v128.shuffle<i16>(even, odd, 4, 12, 5, 13, 6, 14, 7, 15), scales), 48);
-    packed += 8;
-    y += 64;
-  }
-}
-
-/** Byte `b` of each of sixteen float32. */
+/** Sixteen numbers from eight bytes; the bytes of each are put together again by interleaving. */
 // @ts-ignore: decorator
 @inline
-function plane(values: usize, b: i32): v128 {
-  const shift = b << 3;
-  const first = v128.and(i32x4.shr_u(v128.load(values), shift), i32x4.splat(255));
-  const second = v128.and(i32x4.shr_u(v128.load(values, 16), shift), i32x4.splat(255));
-  const third = v128.and(i32x4.shr_u(v128.load(values, 32), shift), i32x4.splat(255));
-  const fourth = v128.and(i32x4.shr_u(v128.load(values, 48), shift), i32x4.splat(255));
-  return i8x16.narrow_i16x8_u(i16x8.narrow_i32x4_u(first, second), i16x8.narrow_i32x4_u(third, fourth));
+function decodeSixteen(
+  plane0: v128, plane1: v128, plane2: v128, plane3: v128, packed: usize, scales: v128, y: usize,
+): void {
+  const low = i8x16.splat(15);
+  const bytes = v128.load64_zero(packed);
+  const high = v128.and(i16x8.shr_u(bytes, 4), low);
+  const codes = v128.shuffle<i8>(high, v128.and(bytes, low), 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const bytes0 = i8x16.swizzle(plane0, codes);
+  const bytes1 = i8x16.swizzle(plane1, codes);
+  const bytes2 = i8x16.swizzle(plane2, codes);
+  const bytes3 = i8x16.swizzle(plane3, codes);
+  let even = v128.shuffle<i8>(bytes0, bytes1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  let odd = v128.shuffle<i8>(bytes2, bytes3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  v128.store(y, f32x4.mul(v128.shuffle<i16>(even, odd, 0, 8, 1, 9, 2, 10, 3, 11), scales));
+  v128.store(y, f32x4.mul(v128.shuffle<i16>(even, odd, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16);
+  even = v128.shuffle<i8>(bytes0, bytes1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  odd = v128.shuffle<i8>(bytes2, bytes3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  v128.store(y, f32x4.mul(v128.shuffle<i16>(even, odd, 0, 8, 1, 9, 2, 10, 3, 11), scales), 32);
+  v128.store(y, f32x4.mul(v128.shuffle<i16>(even, odd, 4, 12, 5, 13, 6, 14, 7, 15), scales), 48);
 }

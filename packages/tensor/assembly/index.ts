@@ -14,7 +14,9 @@ export { addColumnSums, layerNorm, layerNormBackward } from './layer-norm';
 export { matmul, matmulScratch, matmulUnits } from './matmul';
 export { adam, sgd } from './optimizer';
 export { dropout, normal, philoxWords, uniform } from './random';
-export { dequantize4bit, dequantize8bit, quantize4bit, quantize4bitScratch, quantize8bit } from './quantize';
+export {
+  dequantize4bit, dequantize8bit, quantize4bit, quantize4bitScratch, quantize8bit, quantize8bitScratch,
+} from './quantize';
 export * from './reduce';
 export { rmsNorm, rmsNormBackward } from './rms-norm';
 export { rope } from './rope';

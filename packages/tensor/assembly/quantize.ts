@@ -32,7 +32,8 @@ export function quantize4bit(
     const count = min(blockSize, size - start);
     const largest = largestMagnitude(x + (<usize>start << 2), count);
     store<f32>(absmax + (<usize>block << 2), largest);
-    encodeBlock(x + (<usize>start << 2), packed, start, count, largest, count < blockSize, bounds, v128.load(order));
+    const factor = reciprocal(largest, count < blockSize);
+    encodeBlock(x + (<usize>start << 2), packed, start, count, largest, factor, bounds, v128.load(order));
   }
   // the partner of an odd last element is the code of 0
   if (size & 1 && end * blockSize >= size) setNibble(packed, size, fourBitCode(0, bounds, v128.load(order)));
@@ -58,31 +59,36 @@ function largestMagnitude(x: usize, count: u32): f32 {
   return max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
 }
 
+/** What x of a block is multiplied by, or 0 where it is to be divided by the largest magnitude. */
+// @ts-ignore: decorator
+@inline
+function reciprocal(largest: f32, isPartial: bool): f32 {
+  return isPartial || largest < SMALLEST_RECIPROCAL ? 0 : 1 / largest;
+}
+
 /** x of a block, scaled to -1 .. 1. */
 // @ts-ignore: decorator
 @inline
-function scaled(x: v128, largest: f32, isPartial: bool): v128 {
+function scaled(x: v128, largest: f32, factor: f32): v128 {
   if (largest == 0) return f32x4.splat(0);
-  const ratio = isPartial || largest < SMALLEST_RECIPROCAL
-    ? f32x4.div(x, f32x4.splat(largest))
-    : f32x4.mul(x, f32x4.splat(1 / largest));
+  const ratio = factor != 0 ? f32x4.mul(x, f32x4.splat(factor)) : f32x4.div(x, f32x4.splat(largest));
   return f32x4.max(f32x4.min(ratio, f32x4.splat(1)), f32x4.splat(-1));
 }
 
 function encodeBlock(
-  x: usize, packed: usize, start: u32, count: u32, largest: f32, isPartial: bool, bounds: usize, order: v128,
+  x: usize, packed: usize, start: u32, count: u32, largest: f32, factor: f32, bounds: usize, order: v128,
 ): void {
   let i: u32 = 0;
   if ((start & 1) == 0) {
     for (; i + 16 <= count; i += 16) {
       const at = x + (<usize>i << 2);
       const first = i16x8.narrow_i32x4_s(
-        boundsBelow(scaled(v128.load(at), largest, isPartial), bounds),
-        boundsBelow(scaled(v128.load(at, 16), largest, isPartial), bounds),
+        boundsBelow(scaled(v128.load(at), largest, factor), bounds),
+        boundsBelow(scaled(v128.load(at, 16), largest, factor), bounds),
       );
       const second = i16x8.narrow_i32x4_s(
-        boundsBelow(scaled(v128.load(at, 32), largest, isPartial), bounds),
-        boundsBelow(scaled(v128.load(at, 48), largest, isPartial), bounds),
+        boundsBelow(scaled(v128.load(at, 32), largest, factor), bounds),
+        boundsBelow(scaled(v128.load(at, 48), largest, factor), bounds),
       );
       const codes = i8x16.swizzle(order, i8x16.narrow_i16x8_u(first, second));
       // of each pair of bytes the first becomes the high nibble
@@ -91,7 +97,7 @@ function encodeBlock(
     }
   }
   for (; i < count; i++) {
-    const value = f32x4.extract_lane(scaled(v128.load32_splat(x + (<usize>i << 2)), largest, isPartial), 0);
+    const value = f32x4.extract_lane(scaled(v128.load32_splat(x + (<usize>i << 2)), largest, factor), 0);
     setNibble(packed, start + i, fourBitCode(value, bounds, order));
   }
 }
@@ -123,32 +129,49 @@ export function dequantize4bit(weight: FourBitWeight, y: usize, begin: u32, end:
   if (start < stop) decodeFourBit(weight, start, stop - start, y + (<usize>start << 2));
 }
 
+/** Bytes of scratch for `quantize8bit`: the 255 bounds. */
+export function quantize8bitScratch(): usize {
+  return 1024;
+}
+
 /** Quantizes the blocks `begin .. end` to the nearest of 256 numbers in rising order. */
 export function quantize8bit(
-  x: usize, code: usize, codes: usize, absmax: usize, size: u32, blockSize: u32, begin: u32, end: u32,
+  x: usize, code: usize, codes: usize, absmax: usize, size: u32, blockSize: u32, begin: u32, end: u32, bounds: usize,
 ): void {
+  for (let at: usize = 0; at < 1020; at += 4) store<f32>(bounds + at, (load<f32>(code + at) + load<f32>(code + at, 4)) / 2);
   for (let block = begin; block < end; block++) {
     const start = block * blockSize;
     const count = min(blockSize, size - start);
     const largest = largestMagnitude(x + (<usize>start << 2), count);
+    const factor = reciprocal(largest, count < blockSize);
     store<f32>(absmax + (<usize>block << 2), largest);
     for (let i = start; i < start + count; i++) {
-      const value = scaled(v128.load32_splat(x + (<usize>i << 2)), largest, count < blockSize);
-      store<u8>(codes + i, nearestCode(code, f32x4.extract_lane(value, 0)));
+      const value = scaled(v128.load32_splat(x + (<usize>i << 2)), largest, factor);
+      store<u8>(codes + i, eightBitCode(f32x4.extract_lane(value, 0), bounds));
     }
   }
 }
 
-/** How many of the 255 midpoints are below `value`, by halving. */
+/** How many of the 255 bounds are below `value`, by halving. */
 // @ts-ignore: decorator
 @inline
-function nearestCode(code: usize, value: f32): u32 {
-  let low: u32 = 0;
-  for (let step: u32 = 128; step > 0; step >>= 1) {
-    const at = code + (<usize>(low + step - 1) << 2);
-    if ((load<f32>(at) + load<f32>(at, 4)) / 2 < value) low += step;
-  }
-  return low;
+function eightBitCode(value: f32, bounds: usize): u32 {
+  let low = halve(0, 128, value, bounds);
+  low = halve(low, 64, value, bounds);
+  low = halve(low, 32, value, bounds);
+  low = halve(low, 16, value, bounds);
+  low = halve(low, 8, value, bounds);
+  low = halve(low, 4, value, bounds);
+  low = halve(low, 2, value, bounds);
+  return halve(low, 1, value, bounds);
+}
+
+/** Without a branch, which would be guessed wrong half of the time. */
+// @ts-ignore: decorator
+@inline
+function halve(low: u32, step: u32, value: f32, bounds: usize): u32 {
+  const isBelow = load<f32>(bounds + (<usize>(low + step - 1) << 2)) < value;
+  return low + (u32(isBelow) * step);
 }
 
 /** `y = code[codes] · absmax + offset` for the blocks `begin .. end`. */

@@ -22,7 +22,8 @@ export function quantizationKernels(engine: Engine): QuantizationKernels {
 
     quantize8bit(x, code, codes, absmax, size, blockSize) {
       const [from, table, to, scales] = [pointer(x), pointer(code), pointer(codes), pointer(absmax)];
-      exports.quantize8bit(from, table, to, scales, size, blockSize, 0, Math.ceil(size / blockSize));
+      const scratch = engine.workspace(exports.quantize8bitScratch());
+      exports.quantize8bit(from, table, to, scales, size, blockSize, 0, Math.ceil(size / blockSize), scratch);
     },
 
     dequantize8bit(codes, code, absmax, y, size, blockSize, offset) {
