@@ -163,17 +163,14 @@ function checkAppended(who: string, k: Tensor, v: Tensor, room: Room | null): vo
   if (k.requiresGrad || v.requiresGrad) {
     throw new LifetimeError(`${who}: keys and values must need no gradient, a cache would lose it; run under noGrad`);
   }
-  const [given, expected] = [k.shape, room?.keys.shape ?? k.shape];
-  if (k.shape.length !== 4 || `${given.with(1, 0)}` !== `${expected.with(1, 0)}`) {
-    throw new ShapeError(
-      `${who}: keys must be [B, T, K, D]${room ? ` as before, [${expected.with(1, -1)}]` : ''}, got [${given}]`,
-    );
+  const [given, held] = [k.shape, room?.keys.shape ?? k.shape];
+  if (k.shape.length !== 4 || `${given.with(1, 0)}` !== `${held.with(1, 0)}`) {
+    const axes = room ? `[${held[0]}, T, ${held[2]}, ${held[3]}] as before` : '[B, T, K, D]';
+    throw new ShapeError(`${who}: keys must be ${axes}, got [${given}]`);
   }
-  const valuesLike = room?.values.shape ?? v.shape;
-  const fits = v.shape.length === 4 && `${v.shape.slice(0, 3)}` === `${k.shape.slice(0, 3)}`;
-  if (!fits || v.shape[3] !== valuesLike[3]) {
-    throw new ShapeError(
-      `${who}: values must be as many as the keys: expected [${[...k.shape.slice(0, 3), valuesLike[3]]}], got [${v.shape}]`,
-    );
+  const lead = k.shape.slice(0, 3);
+  const dim = room?.values.shape[3] ?? v.shape[3] ?? 'Dv';
+  if (v.shape.length !== 4 || `${v.shape}` !== `${[...lead, dim]}`) {
+    throw new ShapeError(`${who}: values must be as many as the keys: expected [${[...lead, dim]}], got [${v.shape}]`);
   }
 }
