@@ -117,7 +117,7 @@ export class Allocator {
    * again should get the same blocks. Then any of the smallest class all of whose blocks are large enough.
    */
   #find(size: number): Block | null {
-    let candidate = this.#bins[binOf(size)]!;
+    let candidate: Block | null = this.#bins[binOf(size)]!;
     for (let tries = 0; candidate && tries < TRIES; tries++, candidate = candidate.nextFree) {
       if (candidate.size >= size) return candidate;
     }

@@ -1,3 +1,4 @@
+import { DeviceError } from '../errors.js';
 import { MemoryError } from '../memory.js';
 import { Allocator, type Block, blockPointer } from './allocator.js';
 import { type KernelExports, kernelsWasm } from './kernels.wasm.js';
@@ -82,7 +83,12 @@ let compiled: WebAssembly.Module | null = null;
 
 /** Compiled once in a process, when a device is first made. */
 function compiledModule(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(Uint8Array.from(atob(kernelsWasm), (character) => character.charCodeAt(0)));
+  if (compiled) return compiled;
+  const bytes = Uint8Array.from(atob(kernelsWasm), (character) => character.charCodeAt(0));
+  if (!WebAssembly.validate(bytes)) {
+    throw new DeviceError('cpu: this engine has no WebAssembly SIMD; use Node 20.19 or later, or a current browser');
+  }
+  compiled = new WebAssembly.Module(bytes);
   return compiled;
 }
 

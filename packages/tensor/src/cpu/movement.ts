@@ -15,12 +15,11 @@ export function movementKernels(engine: Engine): MovementKernels {
     },
 
     copy(x, xByteOffset, y, yByteOffset, byteLength) {
-      const from = pointer(x) + xByteOffset;
-      new Uint8Array(engine.memory.buffer).copyWithin(pointer(y) + yByteOffset, from, from + byteLength);
+      copyWithin(engine, pointer(x) + xByteOffset, pointer(y) + yByteOffset, byteLength);
     },
 
     cast(x, from, y, to, size) {
-      if (from === to) this.copy(x, 0, y, 0, size * BYTES[from]);
+      if (from === to) copyWithin(engine, pointer(x), pointer(y), size * BYTES[from]);
       else castKernel(wasm, from, to)(pointer(x), pointer(y), 0, size);
     },
 
@@ -43,6 +42,10 @@ export function movementKernels(engine: Engine): MovementKernels {
       wasm.scatterAddRows(pointer(g), pointer(ids), pointer(dtable), count, rows, cols, skip, 0, cols);
     },
   };
+}
+
+function copyWithin(engine: Engine, from: number, to: number, byteLength: number): void {
+  new Uint8Array(engine.memory.buffer).copyWithin(to, from, from + byteLength);
 }
 
 /** `value` as the bits of one element, converted as `cast` would. */
