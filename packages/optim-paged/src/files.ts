@@ -20,6 +20,10 @@ export class FilePages implements HostPages {
     this.#descriptor = this.#create(who);
   }
 
+  get byteLength(): number {
+    return [...this.#lengths.values()].reduce((sum, length) => sum + length, 0);
+  }
+
   save(index: number, bytes: Uint8Array): void {
     const start = index * this.#pageBytes;
     for (let done = 0; done < bytes.byteLength; ) {

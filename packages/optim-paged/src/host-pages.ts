@@ -1,5 +1,7 @@
 /** Where pages are that are not on the device. */
 export interface HostPages {
+  /** Bytes of all copies. */
+  readonly byteLength: number;
   /** Keeps `bytes` as the copy of page `index`; the array now belongs to the store. */
   save(index: number, bytes: Uint8Array): void;
   /** The copy of page `index`, or null if there is none. Not to be written to. */
@@ -13,6 +15,10 @@ export interface HostPages {
 /** Pages in ordinary host memory. A page that is changed on the device has no stale copy here. */
 export class MemoryPages implements HostPages {
   readonly #pages = new Map<number, Uint8Array>();
+
+  get byteLength(): number {
+    return [...this.#pages.values()].reduce((sum, bytes) => sum + bytes.byteLength, 0);
+  }
 
   save(index: number, bytes: Uint8Array): void {
     this.#pages.set(index, bytes);

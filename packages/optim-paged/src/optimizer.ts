@@ -55,6 +55,7 @@ export abstract class Optimizer<H extends { lr: number }> {
       stateBytes: this.#pages.reduce((sum, page) => sum + page.byteLength, 0),
       pagesOnDevice: this.#pool.pagesOnDevice,
       deviceBytes: this.#pool.deviceBytes,
+      hostBytes: this.#pool.hostBytes,
     };
   }
 

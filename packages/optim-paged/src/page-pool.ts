@@ -34,6 +34,10 @@ export class PagePool {
     return this.#resident.size;
   }
 
+  get hostBytes(): number {
+    return this.#host.byteLength;
+  }
+
   /** Finds out whether a page of this size can be held, before a step changes anything. @throws MemoryError if not */
   reserve(byteLength: number): Pending {
     this.#unsubscribe ??= this.#device.memory.onPressure(({ shortfallBytes }) => this.#relieve(shortfallBytes));
@@ -205,7 +209,7 @@ export class PagePool {
     let missing = shortfallBytes;
     for (const page of this.#resident) {
       if (missing <= 0) return;
-      if (page.pinned || page.moving || (page.dirty && !this.#device.readNow)) continue;
+      if (page.pinned || (page.dirty && !this.#device.readNow)) continue; // a page on its way out is dirty
       missing -= page.byteLength;
       this.#sendOut(page);
     }

@@ -17,6 +17,8 @@ export interface PagingStatistics {
   /** Now: pages on the device, and their bytes. */
   readonly pagesOnDevice: number;
   readonly deviceBytes: number;
+  /** Now: bytes of pages in host memory, or in the file. */
+  readonly hostBytes: number;
 }
 
 /** The counts that grow; see {@link PagingStatistics}. */

@@ -155,4 +155,41 @@ describe('a device that is read by waiting only', () => {
     }
     expect(results[1]).toEqual(results[0]);
   });
+
+  it('keeps dirty pages in the middle of an allocation, and lets go of clean ones', async () => {
+    const device = deviceWithoutReadNow();
+    const params = parameters(SIZES, 3, device);
+    const optimizer = new AdamW(params, PAGING);
+    setGradients(params, 0);
+    await optimizer.step();
+    const { pagesOut } = optimizer.paging;
+    device.memory.budget = device.memory.liveBytes;
+    expect(() => touchMemory(32)).toThrow('budget');
+    await new Promise((resolve) => setTimeout(resolve, 5)); // nothing was begun that would end later
+    expect(optimizer.paging).toMatchObject({ pagesOut, pagesOnDevice: 2 });
+    await optimizer.flush();
+    touchMemory(32);
+    expect(optimizer.paging).toMatchObject({ pagesOut: pagesOut + 2, writeBacksAvoided: 1, pagesOnDevice: 1 });
+    device.memory.budget = Number.POSITIVE_INFINITY;
+    optimizer.dispose();
+    free(params);
+  });
+
+  it('refuses a step for which there is no room before anything has changed', async () => {
+    const device = deviceWithoutReadNow();
+    const params = parameters(SIZES, 3, device);
+    const optimizer = new AdamW(params, PAGING);
+    setGradients(params, 0);
+    await optimizer.step();
+    const before = [await values(params), await optimizer.stateDict()];
+    setGradients(params, 1);
+    const others = device.memory.liveBytes - optimizer.paging.deviceBytes;
+    device.memory.budget = others + 31;
+    const stepping = optimizer.step();
+    await expect(stepping).rejects.toThrow(`the smallest budget that would do is ${others + 32} bytes`);
+    device.memory.budget = Number.POSITIVE_INFINITY;
+    expect([await values(params), await optimizer.stateDict()]).toEqual(before);
+    optimizer.dispose();
+    free(params);
+  });
 });

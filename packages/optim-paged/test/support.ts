@@ -1,4 +1,4 @@
-import { cpu, type Device, type DeviceMemory, scope, type Tensor, tensor } from '@burin/tensor';
+import { cpu, type Device, type DeviceMemory, type PressureListener, scope, type Tensor, tensor } from '@burin/tensor';
 import { seededRandom } from '@burin/testing';
 
 /** The settings of a property test: fixed, so that a failure is the same everywhere. */
@@ -59,6 +59,37 @@ export function deviceWithoutReadNow(): Device {
       return bytes;
     },
     describe: () => 'cpu, seen through a keyhole',
+  };
+}
+
+/** The CPU with listeners of its own, who are told before each allocation that there is no room at all. */
+export function deviceAlwaysFull(): Device {
+  const device = cpu();
+  const listeners = new Set<PressureListener>();
+  const memory: DeviceMemory = {
+    liveBytes: 0,
+    peakBytes: 0,
+    liveBuffers: 0,
+    budget: Number.POSITIVE_INFINITY,
+    resetPeak() {},
+    free: (buffer) => device.memory.free(buffer),
+    onPressure(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    allocate(byteLength) {
+      for (const listener of listeners) listener({ requestedBytes: byteLength, shortfallBytes: 2 ** 40 });
+      return device.memory.allocate(byteLength);
+    },
+  };
+  return {
+    name: 'cpu',
+    memory,
+    kernels: device.kernels,
+    write: (buffer, bytes, byteOffset) => device.write(buffer, bytes, byteOffset),
+    read: (buffer, byteOffset, byteLength) => device.read(buffer, byteOffset, byteLength),
+    readNow: (buffer, byteOffset, byteLength) => device.readNow(buffer, byteOffset, byteLength),
+    describe: () => 'cpu, always full',
   };
 }
 
