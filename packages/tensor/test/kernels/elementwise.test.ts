@@ -1,7 +1,7 @@
 import { devices, ulpDistance } from '@burin/testing';
 import { fc, it as property } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { awayFromZero, contiguousStrides, dirty, normals, positives, SIZES } from './inputs.js';
+import { awayFromZero, contiguousStrides, dirty, LONG, normals, positives, SIZES } from './inputs.js';
 import { expectGradient, output, reference } from './reference-forward.js';
 import { expectLikeReference, kernelsOf } from './run-kernel.js';
 import { ELEMENTARY, EXACT_ROUNDING, gradientOf, ROUNDING } from './tolerances.js';
@@ -47,7 +47,7 @@ function inputsOf(op: UnaryOp, size: number, seed: number): Float32Array {
 
 describe.each(devices)('unary on %s', (device) => {
   it.each(ALL)('%s is its reference at every size', async (op) => {
-    for (const size of [0, ...SIZES]) {
+    for (const size of [0, ...SIZES, ...LONG]) {
       const x = inputsOf(op, size, size);
       await expectLikeReference(device, toleranceOf(op), 'unary', op, x, dirty(size), size, PARAMETER);
     }

@@ -3,6 +3,9 @@ import { seededRandom } from '@burin/testing';
 /** Sizes around the widths that kernels work in: 4 lanes, 16 and 64 elements a turn, 128-wide panels. */
 export const SIZES = [1, 3, 5, 7, 16, 17, 63, 64, 65, 130] as const;
 
+/** Lengths around the blocks of 1024 that sums run in, and past a few of them. */
+export const LONG = [1023, 1024, 1025, 3077] as const;
+
 export const zeros = (size: number) => new Float32Array(size);
 
 /** Rubbish that an output held before: a kernel that forgets an element is seen. */

@@ -1,6 +1,6 @@
 import { devices, seededRandom } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
-import { dirty, normals, positives, SIZES } from './inputs.js';
+import { dirty, LONG, normals, positives, SIZES } from './inputs.js';
 import { expectGradient, output, reference } from './reference-forward.js';
 import { expectLikeReference, kernelsOf } from './run-kernel.js';
 import { gradientOf, sumOf } from './tolerances.js';
@@ -26,7 +26,7 @@ function labelsOf(cols: number): Int32Array {
 
 describe.each(devices)('crossEntropy on %s', (device) => {
   it.each(OPTIONS)('is its reference at every width: %o', async ({ smoothing, weighted }) => {
-    for (const cols of SIZES) {
+    for (const cols of [...SIZES, ...LONG]) {
       const [logits, labels] = [normals(ROWS * cols, cols, 3), labelsOf(cols)];
       const classWeight = weighted ? positives(cols, 2) : null;
       const outputs = [dirty(ROWS), dirty(ROWS)] as const;
@@ -79,6 +79,16 @@ describe.each(devices)('crossEntropy on %s', (device) => {
       await expectLikeReference(device, tolerance, 'crossEntropyBackward', ...args, dlogits, ...rest);
       expectGradient(dlogits, forward, logits, g, tolerance, `${cols} columns`);
       await expectLikeReference(device, tolerance, 'crossEntropyBackward', ...args, logits, ...rest); // in place
+    }
+  });
+
+  it('has the gradient of the reference for long rows', async () => {
+    for (const cols of LONG) {
+      const [logits, labels, g] = [normals(ROWS * cols, cols, 2), labelsOf(cols), normals(ROWS, 3)];
+      const lse64 = new Float64Array(ROWS);
+      output(ROWS, (loss) => reference.crossEntropy(logits, labels, null, loss, lse64, ROWS, cols, IGNORE, 0.1));
+      const args = [logits, labels, null, Float32Array.from(lse64), g, dirty(logits.length)] as const;
+      await expectLikeReference(device, gradientOf(4), 'crossEntropyBackward', ...args, ROWS, cols, IGNORE, 0.1);
     }
   });
 

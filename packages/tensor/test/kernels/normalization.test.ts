@@ -1,6 +1,6 @@
 import { devices } from '@burin/testing';
 import { describe, it } from 'vitest';
-import { awayFromZero, dirty, normals, positives, SIZES } from './inputs.js';
+import { awayFromZero, dirty, LONG, normals, positives, SIZES } from './inputs.js';
 import { expectGradient, output, reference } from './reference-forward.js';
 import { expectLikeReference } from './run-kernel.js';
 import { gradientOf, sumOf } from './tolerances.js';
@@ -13,7 +13,7 @@ const NORMALIZED = sumOf(8, 4);
 
 describe.each(devices)('rmsNorm on %s', (device) => {
   it('is its reference at every width, with and without weight', async () => {
-    for (const cols of SIZES) {
+    for (const cols of [...SIZES, ...LONG]) {
       for (const weight of [awayFromZero(cols, 2), null]) {
         const x = normals(ROWS * cols, cols);
         await expectLikeReference(
@@ -73,9 +73,23 @@ describe.each(devices)('rmsNorm on %s', (device) => {
   });
 });
 
+describe.each(devices)('long rows on %s', (device) => {
+  it('have the gradients of the reference', async () => {
+    for (const cols of LONG) {
+      const [x, weight, g] = [normals(ROWS * cols, 1), awayFromZero(cols, 2), normals(ROWS * cols, 3)];
+      const [mean, rstd] = [normals(ROWS, 4, 0.02), positives(ROWS, 5)];
+      const outputs = () => [dirty(x.length), normals(cols, 6)] as const;
+      const tolerance = gradientOf(16);
+      await expectLikeReference(device, tolerance, 'rmsNormBackward', x, weight, rstd, g, ...outputs(), ROWS, cols);
+      const affine = [...outputs(), normals(cols, 7), ROWS, cols] as const;
+      await expectLikeReference(device, tolerance, 'layerNormBackward', x, weight, mean, rstd, g, ...affine);
+    }
+  });
+});
+
 describe.each(devices)('layerNorm on %s', (device) => {
   it('is its reference at every width, with and without weight and bias', async () => {
-    for (const cols of SIZES) {
+    for (const cols of [...SIZES, ...LONG]) {
       for (const [weight, bias] of [
         [awayFromZero(cols, 2), normals(cols, 3)],
         [awayFromZero(cols, 2), null],
@@ -167,6 +181,7 @@ describe.each(devices)('layerNorm on %s', (device) => {
 const CHANNEL_SHAPES = [
   ...[3, 17, 65].map((channels) => [5, channels, 1] as const),
   ...[1, 3, 7, 17, 65].map((length) => [2, 3, length] as const),
+  [9, 33, 1],
   [7, 1, 5],
   [1, 5, 4],
 ] as const;

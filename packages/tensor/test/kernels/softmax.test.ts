@@ -1,6 +1,6 @@
 import { devices } from '@burin/testing';
 import { describe, it } from 'vitest';
-import { dirty, normals, SIZES } from './inputs.js';
+import { dirty, LONG, normals, SIZES } from './inputs.js';
 import { expectGradient, output, reference } from './reference-forward.js';
 import { expectLikeReference } from './run-kernel.js';
 import { gradientOf, ROUNDING } from './tolerances.js';
@@ -13,7 +13,7 @@ const LOG_SOFTMAX = { rtol: 8 * ROUNDING, atol: 32 * ROUNDING };
 describe.each(devices)('softmax on %s', (device) => {
   it.each([false, true])('is its reference at every width, log: %s', async (log) => {
     const tolerance = log ? LOG_SOFTMAX : SOFTMAX;
-    for (const cols of SIZES) {
+    for (const cols of [...SIZES, ...LONG]) {
       const x = normals(5 * cols, cols, 3);
       await expectLikeReference(device, tolerance, 'softmax', x, dirty(5 * cols), 5, cols, log);
       await expectLikeReference(device, tolerance, 'softmax', x, x, 5, cols, log); // in place
@@ -54,6 +54,25 @@ describe.each(devices)('softmaxBackward on %s', (device) => {
       await expectLikeReference(device, tolerance, 'softmaxBackward', y, g, dx, 3, cols, log);
       expectGradient(dx, forward, x, g, tolerance);
       await expectLikeReference(device, tolerance, 'softmaxBackward', y, g, g, 3, cols, log); // in place
+    }
+  });
+
+  it.each([false, true])('is its reference for long rows, log: %s', async (log) => {
+    for (const cols of LONG) {
+      const x = normals(3 * cols, 1);
+      const y = Float32Array.from(output(x.length, (values) => reference.softmax(x, values, 3, cols, log)));
+      const tolerance = gradientOf(log ? Math.sqrt(cols) : 1);
+      await expectLikeReference(
+        device,
+        tolerance,
+        'softmaxBackward',
+        y,
+        normals(x.length, 2),
+        dirty(x.length),
+        3,
+        cols,
+        log,
+      );
     }
   });
 

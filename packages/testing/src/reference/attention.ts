@@ -76,12 +76,11 @@ export function attention(args: AttentionArguments): void {
     const lse = logSumExp(scores, 0, args.keys);
     args.lse[row.lse] = lse;
     const p = rowProbabilities(scores, lse);
-    for (let d = 0; d < args.valueDim; d++) {
-      let sum = 0;
-      for (let j = 0; j < args.keys; j++) {
-        if (p[j] !== 0) sum += p[j]! * dropFactor(args, row, j) * args.v[row.v(j) + d]!;
-      }
-      args.out[row.out + d] = sum;
+    args.out.fill(0, row.out, row.out + args.valueDim);
+    for (let j = 0; j < args.keys; j++) {
+      if (p[j] === 0) continue;
+      const dropped = p[j]! * dropFactor(args, row, j);
+      for (let d = 0; d < args.valueDim; d++) args.out[row.out + d]! += dropped * args.v[row.v(j) + d]!;
     }
   }
 }
@@ -101,18 +100,15 @@ export function attentionBackward(args: AttentionArguments, gradients: Attention
   clearGradients(args, gradients);
   for (const row of queryRows(args)) {
     const p = rowProbabilities(rowScores(args, row), args.lse[row.lse]!);
-    const dp = new Float64Array(keys);
     let pull = 0; // g · out
     for (let d = 0; d < valueDim; d++) pull += g[row.out + d]! * args.out[row.out + d]!;
     for (let j = 0; j < keys; j++) {
       if (p[j] === 0) continue;
-      for (let d = 0; d < valueDim; d++) dp[j]! += g[row.out + d]! * args.v[row.v(j) + d]!;
-      dp[j]! *= dropFactor(args, row, j);
-    }
-    for (let j = 0; j < keys; j++) {
-      if (p[j] === 0) continue;
-      const ds = p[j]! * (dp[j]! - pull);
-      const dropped = p[j]! * dropFactor(args, row, j);
+      const factor = dropFactor(args, row, j);
+      let dp = 0;
+      for (let d = 0; d < valueDim; d++) dp += factor * g[row.out + d]! * args.v[row.v(j) + d]!;
+      const ds = p[j]! * (dp - pull);
+      const dropped = p[j]! * factor;
       for (let d = 0; d < valueDim; d++) dv[row.v(j) + d]! += dropped * g[row.out + d]!;
       for (let d = 0; d < headDim; d++) {
         dq[row.q + d]! += scale * ds * args.k[row.k(j) + d]!;

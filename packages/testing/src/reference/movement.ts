@@ -87,7 +87,7 @@ export function fromStorage(dtype: DType, stored: number): number {
 }
 
 /** What is stored for `value`: nearest for floats, towards zero and saturating for integers. */
-export function toStorage(dtype: DType, value: number): number {
+function toStorage(dtype: DType, value: number): number {
   if (dtype === 'float32') return value;
   if (dtype === 'float16' || dtype === 'bfloat16') return encodeHalf(dtype, value);
   if (Number.isNaN(value)) return 0;
