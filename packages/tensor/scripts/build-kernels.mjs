@@ -23,7 +23,7 @@ const output = join(root, 'src/cpu/kernels.wasm.ts');
 const VARIANTS = [{ constant: 'kernelsWasm', features: 'simd,bulk-memory' }];
 
 // `--use abort=`: no import to report a failed assertion through; it traps
-const OPTIONS = '-O3 --converge --noAssert --runtime stub --importMemory --use abort= --bindings raw'.split(' ');
+const OPTIONS = '-O3 --noAssert --runtime stub --importMemory --use abort= --bindings raw'.split(' ');
 
 /** A digest of all that decides the result: the sources, this script and the compiler's version. */
 function digestOfSources() {
