@@ -1,0 +1,150 @@
+import {
+  causalLmCollator,
+  classificationCollator,
+  describeExample,
+  inspectDataset,
+  packedCollator,
+} from '@burin/trainer';
+import { describe, expect, it } from 'vitest';
+import { epochOrder, groupByLength } from '../src/data/order.js';
+
+const END = 2; // also the padding id: the case that goes wrong where masks come from ids
+
+describe('promise 3: masks come from positions, never from token ids', () => {
+  const texts = [{ inputIds: [5, 6, 7, END] }, { inputIds: [8, END] }];
+
+  it('trains the end token of each text and no padding, although they have one id', () => {
+    const { inputs } = causalLmCollator({ padTokenId: END })(texts, [0, 1]);
+    expect([...inputs.inputIds!.data]).toEqual([5, 6, 7, END, 8, END, END, END]);
+    expect([...inputs.attentionMask!.data]).toEqual([1, 1, 1, 1, 1, 1, 0, 0]);
+    expect([...inputs.labels!.data]).toEqual([-100, 6, 7, END, -100, END, -100, -100]);
+    expect(inputs.inputIds!.shape).toEqual([2, 4]);
+  });
+
+  it("keeps an example's own labels and mask", () => {
+    const examples = [
+      { inputIds: [5, 6, 7], labels: [-100, -100, 7] },
+      { inputIds: [5, 6, 7], attentionMask: [1, 1, 0] },
+    ];
+    const { inputs } = causalLmCollator()(examples, [0, 1]);
+    expect([...inputs.labels!.data]).toEqual([-100, -100, 7, -100, 6, -100]);
+    expect([...inputs.attentionMask!.data]).toEqual([1, 1, 1, 1, 1, 0]);
+  });
+
+  it('counts the trained tokens of each example, and reports those that train nothing', () => {
+    const examples = [...texts, { inputIds: [5, 6, 7], labels: [-100, -100, -100] }];
+    const report = inspectDataset(examples, causalLmCollator());
+    expect([...report.trainedPerExample]).toEqual([3, 1, 0]);
+    expect([...report.lengths]).toEqual([4, 2, 3]);
+    expect(report).toMatchObject({ examples: 3, trainedTokens: 4, untrained: [2] });
+  });
+
+  it('refuses data in which no token is trained', () => {
+    const masked = [{ inputIds: [5, 6], labels: [-100, -100] }];
+    expect(() => inspectDataset(masked, causalLmCollator())).toThrow(
+      'a label at least must count: expected one that is not -100, got none in 1 examples; look at one with describeExample',
+    );
+    expect(() => inspectDataset([], causalLmCollator())).toThrow('the data set must have an example at least, got 0');
+  });
+
+  it('shows one example with its mask', () => {
+    const example = { inputIds: [1, 5, 6, END], labels: [-100, -100, 6, END] };
+    expect(describeExample(example)).toBe('4 tokens, 2 trained\nmasked   1 5\ntrained  6 2');
+    const tokenizer = { decode: (ids: Iterable<number>) => [...ids].map((id) => 'abcdefgh'[id]).join('') };
+    expect(describeExample(example, tokenizer)).toBe('4 tokens, 2 trained\nmasked   "bf"\ntrained  "gc"');
+    expect(describeExample({ inputIds: [5, 6], labels: 1 })).toBe('2 tokens, class 1\ninput    5 6');
+  });
+});
+
+describe('collators', () => {
+  it('cuts long examples at their end', () => {
+    const { inputs } = causalLmCollator({ maxLength: 2 })([{ inputIds: [5, 6, 7] }], [0]);
+    expect([...inputs.labels!.data]).toEqual([-100, 6]);
+    expect(() => causalLmCollator({ maxLength: 0 })).toThrow(
+      'causalLmCollator: maxLength must be a whole number of 1 or more, got 0',
+    );
+  });
+
+  it('makes batches of classes', () => {
+    const { inputs, labelShift } = classificationCollator()(
+      [
+        { inputIds: [5], labels: 1 },
+        { inputIds: [6, 7], labels: 0 },
+      ],
+      [0, 1],
+    );
+    expect([...inputs.inputIds!.data]).toEqual([5, 0, 6, 7]);
+    expect([...inputs.labels!.data]).toEqual([1, 0]);
+    expect(inputs.labels!.shape).toEqual([2]);
+    expect(labelShift ?? 0).toBe(0);
+  });
+
+  it.each([
+    [{ inputIds: [] }, 'example 4: inputIds must hold a token at least, got none'],
+    [{}, 'example 4: inputIds must hold a token at least, got undefined'],
+    [{ inputIds: [3, 10] }, 'example 4: inputIds must be whole numbers from 0 to 9, got 10 at 1'],
+    [{ inputIds: [3, -1] }, 'example 4: inputIds must be whole numbers from 0 to 9, got -1 at 1'],
+    [{ inputIds: [3.5] }, 'got 3.5 at 0'],
+    [
+      { inputIds: [3], attentionMask: [1, 1] },
+      'example 4: attentionMask must be as long as inputIds: expected 1, got 2',
+    ],
+    [{ inputIds: [3, 4], labels: [3] }, 'example 4: labels must be as many as inputIds: expected 2, got 1'],
+    [{ inputIds: [3, 4], labels: 1 }, 'got the number 1; for one class an example use classificationCollator'],
+    [
+      { inputIds: [3, 4], labels: [-100, 10] },
+      'example 4: labels must be whole numbers from 0 to 9, or -100 for a token that is not trained, got 10 at 1',
+    ],
+  ])('refuses the text %o', (example, message) => {
+    expect(() => causalLmCollator({ vocabSize: 10 })([example as never], [4])).toThrow(message);
+  });
+
+  it.each([
+    [{ inputIds: [3], labels: 2 }, 'example 7: labels must be a class: expected whole numbers from 0 to 1, got 2'],
+    [{ inputIds: [3], labels: -1 }, 'expected whole numbers from 0 to 1, got -1'],
+    [{ inputIds: [3] }, 'expected whole numbers from 0 to 1, got undefined'],
+    [{ inputIds: [3], labels: [1] }, 'got a list of 1; for a label a token use causalLmCollator'],
+  ])('refuses the class of %o', (example, message) => {
+    expect(() => classificationCollator({ numLabels: 2 })([example as never], [7])).toThrow(message);
+  });
+});
+
+describe('packedCollator', () => {
+  it('puts several examples in a row, each a segment with positions of its own', () => {
+    const texts = [{ inputIds: [5, 6, 7] }, { inputIds: [8, 9] }, { inputIds: [3, 4] }];
+    const { inputs, labelShift } = packedCollator({ maxLength: 5 })(texts, [0, 1, 2]);
+    expect(inputs.inputIds!.shape).toEqual([2, 5]);
+    expect([...inputs.inputIds!.data]).toEqual([5, 6, 7, 8, 9, 3, 4, 0, 0, 0]);
+    expect([...inputs.labels!.data]).toEqual([-100, 6, 7, -100, 9, -100, 4, -100, -100, -100]);
+    expect([...inputs.segments!.data]).toEqual([0, 0, 0, 1, 1, 0, 0, -1, -1, -1]);
+    expect([...inputs.positions!.data]).toEqual([0, 1, 2, 0, 1, 0, 1, 0, 0, 0]);
+    expect([...inputs.attentionMask!.data]).toEqual([1, 1, 1, 1, 1, 1, 1, 0, 0, 0]);
+    expect(labelShift).toBe(1);
+  });
+
+  it('cuts an example that is longer than a row', () => {
+    const { inputs } = packedCollator({ maxLength: 2 })([{ inputIds: [5, 6, 7] }], [0]);
+    expect([...inputs.inputIds!.data]).toEqual([5, 6]);
+  });
+});
+
+describe('the order of data', () => {
+  it('is a permutation that depends on seed and epoch alone', async () => {
+    const [first, again, next, other] = await Promise.all([
+      epochOrder(101, 7, 0),
+      epochOrder(101, 7, 0),
+      epochOrder(101, 7, 1),
+      epochOrder(101, 8, 0),
+    ]);
+    expect(first).toEqual(again);
+    expect(first).not.toEqual(next);
+    expect(first).not.toEqual(other);
+    for (const order of [first, next])
+      expect([...order].sort((a, b) => a - b)).toEqual(Array.from({ length: 101 }, (_, i) => i));
+  });
+
+  it('groups examples of like length', () => {
+    const grouped = groupByLength(Int32Array.of(3, 0, 2, 1), [5, 9, 7, 5], 2);
+    expect([...grouped]).toEqual([1, 2, 0, 3]);
+  });
+});

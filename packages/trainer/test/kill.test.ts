@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { seededRandom } from '@burin/testing';
+import { expect, it } from 'vitest';
+import { readCheckpoint, temporaryFolder } from './folders.js';
+
+const TRAINER = fileURLToPath(new URL('./kill-trainer.ts', import.meta.url));
+const KILLS = 20;
+const LONGEST_MS = 160; // of training before a kill; a checkpoint is written about every 20 ms
+
+function start(folder: string, speed: 'slow' | 'fast') {
+  const flags = ['--import', 'tsx', '--conditions=@burin/source', TRAINER, folder, speed];
+  return spawn(process.execPath, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** Trains to the end. */
+async function finish(folder: string): Promise<void> {
+  const child = start(folder, 'fast');
+  child.stdout.resume();
+  expect(await once(child, 'exit')).toEqual([0, null]);
+}
+
+/** Trains for a while, then kills the process; returns where it had begun. */
+async function trainAndKill(folder: string, ms: number): Promise<string> {
+  const child = start(folder, 'slow');
+  const [begun] = await once(child.stdout, 'data');
+  await sleep(ms);
+  expect(child.exitCode, 'the run must not end by itself').toBeNull();
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  expect(await ended).toEqual([null, 'SIGKILL']);
+  return String(begun);
+}
+
+it('promise 6: a run that is killed 20 times ends bit for bit where an undisturbed one does', {
+  timeout: 90_000,
+}, async () => {
+  const [undisturbed, killed] = [temporaryFolder(), temporaryFolder()];
+  const delays = seededRandom(20).integers(KILLS, 0, LONGEST_MS);
+  let halfWritten = 0;
+  let resumed = 0;
+  for (const delay of delays) {
+    const from = await trainAndKill(killed, delay);
+    if (from.includes('checkpoint-')) resumed++;
+    const names = readdirSync(killed);
+    if (names.some((name) => !/^checkpoint-\d+$/.test(name))) halfWritten++;
+  }
+  expect(resumed, 'no run had a checkpoint to go on from: the test shows nothing').toBeGreaterThan(KILLS / 2);
+  expect(halfWritten, 'no kill hit a write: the test shows nothing').toBeGreaterThan(2);
+  await Promise.all([finish(killed), finish(undisturbed)]);
+  expect(readdirSync(killed).sort()).toEqual(readdirSync(undisturbed).sort());
+  const last = 'checkpoint-240';
+  expect(readCheckpoint(join(killed, last))).toEqual(readCheckpoint(join(undisturbed, last)));
+});
