@@ -136,9 +136,9 @@ function blockGradients(
   const q = call.q + queryRow(call, b, h, i0);
   const g = call.g + outRow(call, b, h, i0);
   packTokensAsColumns(call.k + keyRow(call, b, kv, j0), call.kToken << 2, keys, call.headDim, panels);
-  tokenProducts(q, call.qToken << 2, rows, panels, call.headDim, keys, scratch + SCORES, scratch);
+  tokenProducts(q, call.qToken << 2, rows, panels, call.headDim, keys, call.scale, scratch + SCORES, scratch);
   packTokensAsColumns(call.v + valueRow(call, b, kv, j0), call.vToken << 2, keys, call.valueDim, panels);
-  tokenProducts(g, call.outToken << 2, rows, panels, call.valueDim, keys, scratch + GRADIENTS, scratch);
+  tokenProducts(g, call.outToken << 2, rows, panels, call.valueDim, keys, 1, scratch + GRADIENTS, scratch);
 
   const hidden = markHiddenKeys(call, b, j0, keys, scratch + HIDDEN) ? scratch + HIDDEN : 0;
   for (let i = 0; i < rows; i++) {
@@ -153,11 +153,11 @@ function blockGradients(
   }
 }
 
-/** The products of each of `rows` tokens with each of `keys` tokens in panels. */
+/** The products of each of `rows` tokens with each of `keys` tokens in panels, times `alpha`. */
 function tokenProducts(
-  x: usize, xToken: usize, rows: i32, panels: usize, size: i32, keys: i32, scores: usize, tile: usize,
+  x: usize, xToken: usize, rows: i32, panels: usize, size: i32, keys: i32, alpha: f32, scores: usize, tile: usize,
 ): void {
-  panelProduct(x, xToken * TILE_ROWS, xToken, 4, rows, panels, size, keys, scores, SCORE_ROW, 1, 0, false, tile);
+  panelProduct(x, xToken * TILE_ROWS, xToken, 4, rows, panels, size, keys, scores, SCORE_ROW, alpha, 0, false, tile);
 }
 
 /** In place: scores become (dropped) probabilities, products g · v become gradients of the scores. */

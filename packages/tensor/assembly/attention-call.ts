@@ -1,6 +1,6 @@
 /**
- * The arguments of attention, as src/cpu/attention.ts lays them out: 32-bit words in this order. Strides are in elements,
- * windows of −1 mean no bound. The last block of fields is 0 in the forward pass.
+ * The arguments of attention, as src/cpu/attention.ts lays them out: 32-bit words in this order. Strides are in
+ * elements, windows of −1 mean no bound. The last block of fields is 0 in the forward pass.
  */
 @unmanaged
 export class AttentionCall {

@@ -1,4 +1,4 @@
-/** Dropout of attention probabilities: the same mask in the forward and the backward pass, recomputed from its counter. */
+/** Dropout of attention probabilities: forward and backward recompute the same mask from its counter. */
 import { AttentionCall, KEY_BLOCK } from './attention-call';
 import { philoxWide, philoxWide0, philoxWide1, philoxWide2, philoxWide3, unit4 } from './philox';
 

@@ -1,7 +1,6 @@
-/** From products q · k to scores: scale, bias, and −∞ where a query may not look. One block of queries × keys at a time. */
+/** From products scale · q·k to scores: bias, and −∞ where a query may not look. One row of a block at a time. */
 import { AttentionCall, KEY_BLOCK, SCORE_ROW } from './attention-call';
 import { loadTail4 } from './lanes';
-import { madd4 } from './math';
 
 /**
  * Marks the keys `j0 .. j0 + keys` of a block that no query may see: ones in the lanes of those that `keyMask` hides,
@@ -18,29 +17,23 @@ export function markHiddenKeys(call: AttentionCall, b: i32, j0: i32, keys: i32, 
   return any;
 }
 
-/** Turns a row of products of query i with `keys` keys from j0 on into scores. `hidden` is 0 where no key is hidden. */
+/** Turns a row of scaled products of query i with `keys` keys from j0 on into scores. `hidden` is 0 if no key is. */
 export function scoreRow(
   call: AttentionCall, b: i32, h: i32, i: i32, j0: i32, keys: i32, hidden: usize, row: usize,
 ): void {
-  scaleAndBias(call, b, h, i, j0, keys, row);
+  if (call.bias) addBias(call.bias + (biasAt(call, b, h, i, j0) << 2), keys, row);
   if (hidden) hideKeys(row, hidden);
   if (call.keySegments) hideOtherSegments(call, b, i, j0, keys, row);
   hideOutsideWindow(call, i, j0, keys, row);
 }
 
-function scaleAndBias(call: AttentionCall, b: i32, h: i32, i: i32, j0: i32, keys: i32, row: usize): void {
-  const scale = f32x4.splat(call.scale);
+function addBias(bias: usize, keys: i32, row: usize): void {
   const end = row + (<usize>keys << 2);
-  if (!call.bias) {
-    for (; row < end; row += 16) v128.store(row, f32x4.mul(v128.load(row), scale));
-    return;
-  }
-  let bias = call.bias + (biasAt(call, b, h, i, j0) << 2);
   for (; row + 16 <= end; row += 16) {
-    v128.store(row, madd4(v128.load(row), scale, v128.load(bias)));
+    v128.store(row, f32x4.add(v128.load(row), v128.load(bias)));
     bias += 16;
   }
-  if (row < end) v128.store(row, madd4(v128.load(row), scale, loadTail4(bias, (end - row) >> 2)));
+  if (row < end) v128.store(row, f32x4.add(v128.load(row), loadTail4(bias, (end - row) >> 2)));
 }
 
 /** Where the bias of query i and key j lies, in elements. */

@@ -6,7 +6,8 @@
  * A unit is one head of one batch element and at most QUERY_BLOCK queries. The rows of out serve as the running sum.
  */
 import {
-  AttentionCall, firstKey, KEY_BLOCK, keyRow, kvHead, lastKey, lseAt, outRow, QUERY_BLOCK, queryRow, SCORE_ROW, valueRow,
+  AttentionCall, firstKey, KEY_BLOCK, keyRow, kvHead, lastKey, lseAt, outRow, QUERY_BLOCK, queryRow, SCORE_ROW,
+  valueRow,
 } from './attention-call';
 import { DROPOUT_BYTES, dropoutRow } from './attention-dropout';
 import { packTokensAsColumns, packTokensAsSteps, panelsBytes } from './attention-packs';
@@ -78,7 +79,7 @@ function queryBlock(call: AttentionCall, b: i32, h: i32, i0: i32, rows: i32, scr
   }
 }
 
-/** The block q · kᵀ, without the scale. */
+/** The block scale · q · kᵀ. */
 function products(
   call: AttentionCall, b: i32, h: i32, i0: i32, rows: i32, j0: i32, keys: i32, scratch: usize,
 ): void {
@@ -88,12 +89,16 @@ function products(
   const kToken = call.kToken << 2;
   const scores = scratch + SCORES;
   if (rows <= FEW_QUERIES) {
-    for (let i = 0; i < rows; i++) rowProducts(q + <usize>i * qToken, k, kToken, keys, call.headDim, scores + <usize>i * SCORE_ROW);
+    for (let i: usize = 0; i < <usize>rows; i++) {
+      rowProducts(q + i * qToken, k, kToken, keys, call.headDim, scores + i * SCORE_ROW);
+      scaleRow(scores + i * SCORE_ROW, KEY_BLOCK, call.scale);
+    }
     return;
   }
   packTokensAsColumns(k, kToken, keys, call.headDim, scratch + PANELS);
   panelProduct(
-    q, qToken * TILE_ROWS, qToken, 4, rows, scratch + PANELS, call.headDim, keys, scores, SCORE_ROW, 1, 0, false, scratch,
+    q, qToken * TILE_ROWS, qToken, 4, rows, scratch + PANELS, call.headDim, keys,
+    scores, SCORE_ROW, call.scale, 0, false, scratch,
   );
 }
 
@@ -130,29 +135,43 @@ function softmaxRow(call: AttentionCall, row: usize, out: usize, at: usize, scra
     v128.store(row + j, p);
     sums = f32x4.add(sums, p);
   }
-  const shrink = before == maximum || before == -Infinity ? <f32>1 : f32x4.extract_lane(exp4(f32x4.splat(before - maximum)), 0);
+  // before the first key that is seen there is nothing to shrink
+  const shrink = before == maximum || before == -Infinity ? <f32>1 : expOne(before - maximum);
   store<f32>(scratch + MAXIMUM + at, maximum);
   store<f32>(scratch + SUM + at, load<f32>(scratch + SUM + at) * shrink + sumLanes4(sums));
   if (shrink != 1) scaleRow(out, call.valueDim, shrink);
 }
 
+// @ts-ignore: decorator
+@inline
+function expOne(x: f32): f32 {
+  return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
+}
+
 function dropRow(row: usize, factors: usize): void {
-  for (let j: usize = 0; j < SCORE_ROW; j += 16) v128.store(row + j, f32x4.mul(v128.load(row + j), v128.load(factors + j)));
+  for (let j: usize = 0; j < SCORE_ROW; j += 16) {
+    v128.store(row + j, f32x4.mul(v128.load(row + j), v128.load(factors + j)));
+  }
 }
 
 /** `out += p · v`. */
-function addValues(call: AttentionCall, b: i32, h: i32, out: usize, rows: i32, j0: i32, keys: i32, scratch: usize): void {
+function addValues(
+  call: AttentionCall, b: i32, h: i32, out: usize, rows: i32, j0: i32, keys: i32, scratch: usize,
+): void {
   const v = call.v + valueRow(call, b, kvHead(call, h), j0);
   const vToken = call.vToken << 2;
   const outToken = call.outToken << 2;
   const p = scratch + SCORES;
   if (rows <= FEW_QUERIES) {
-    for (let i: usize = 0; i < <usize>rows; i++) addRows(p + i * SCORE_ROW, v, vToken, keys, call.valueDim, out + i * outToken);
+    for (let i: usize = 0; i < <usize>rows; i++) {
+      addRows(p + i * SCORE_ROW, v, vToken, keys, call.valueDim, out + i * outToken);
+    }
     return;
   }
   packTokensAsSteps(v, vToken, keys, call.valueDim, scratch + PANELS);
   panelProduct(
-    p, SCORE_ROW * TILE_ROWS, SCORE_ROW, 4, rows, scratch + PANELS, keys, call.valueDim, out, outToken, 1, 0, true, scratch,
+    p, SCORE_ROW * TILE_ROWS, SCORE_ROW, 4, rows, scratch + PANELS, keys, call.valueDim,
+    out, outToken, 1, 0, true, scratch,
   );
 }
 

@@ -9,8 +9,8 @@
  * K_BLOCK alone, so how units are dealt out to calls does not change a bit of the result.
  */
 import { MatmulCall } from './matmul-call';
-import { usesVectors, vectorProducts, vectorScratch, vectorUnits } from './matmul-vector';
 import { packColumns, packTransposedRows, STAGE_ROWS } from './matmul-pack';
+import { usesVectors, vectorProducts, vectorScratch, vectorUnits } from './matmul-vector';
 import { panelProduct, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from './microkernel';
 
 const K_BLOCK: i32 = 256;
@@ -102,6 +102,7 @@ function block(
   const bias = k == 0 && call.bias ? call.bias + (<usize>column << 2) : 0;
   const add = k > 0 || call.accumulate != 0;
   panelProduct(
-    a, aTile, aRow, aStep, rows, scratch + B_OFFSET, kCount, columns, y, <usize>call.n << 2, call.alpha, bias, add, scratch,
+    a, aTile, aRow, aStep, rows, scratch + B_OFFSET, kCount, columns,
+    y, <usize>call.n << 2, call.alpha, bias, add, scratch,
   );
 }

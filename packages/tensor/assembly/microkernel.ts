@@ -14,8 +14,8 @@ export const TILE_ROW_BYTES: usize = 32;
 /**
  * `out[i, j] = Σk a[i, k] · b[k, j]` for a tile of 4 × 8. Distances are in bytes.
  *
- * a[i, k] lies at `a + i · aRow + k · aStep`; only the first `rows` rows (1 .. 4) are read, and rows of `out` past them hold
- * copies. b[k, 0 .. 8] lies at `b + k · bStep`. `out` is written whole, its rows `outRow` apart.
+ * a[i, k] lies at `a + i · aRow + k · aStep`; only the first `rows` rows (1 .. 4) are read, and rows of `out` past them
+ * hold copies. b[k, 0 .. 8] lies at `b + k · bStep`. `out` is written whole, its rows `outRow` apart.
  */
 export function tileProduct(
   a: usize, aRow: usize, aStep: usize, rows: i32,

@@ -1,8 +1,8 @@
 /**
- * Block-wise quantization to 4 and 8 bits, with the float32 arithmetic of bitsandbytes' PyTorch path, so that the codes
- * are the same to the bit: x times the reciprocal of its block's largest magnitude, or divided by it in a last block that
- * is shorter; then the number of bounds below, bounds being the float32 midpoints of neighbouring codes. A number on a
- * bound goes to the lower code.
+ * Block-wise quantization to 4 and 8 bits, with the float32 arithmetic of bitsandbytes' PyTorch path, so that the
+ * codes are the same to the bit: x times the reciprocal of its block's largest magnitude, or divided by it in a last
+ * block that is shorter; then the number of bounds below, bounds being the float32 midpoints of neighbouring codes. A
+ * number on a bound goes to the lower code.
  *
  * Where the largest magnitude is less than 1e-38, whose reciprocal is not finite in float32, x is divided by it;
  * bitsandbytes takes 1e-38 instead. A block of zeros gets the code of 0 and the scale 0.
@@ -26,7 +26,9 @@ export function quantize4bit(
 ): void {
   const order = type == FP4 ? FP4_ORDER : NF4_ORDER;
   const values = codeValues(type);
-  for (let i: u32 = 0; i < 15; i++) store<f32>(bounds + (i << 2), (ordered(values, order, i) + ordered(values, order, i + 1)) / 2);
+  for (let i: u32 = 0; i < 15; i++) {
+    store<f32>(bounds + (i << 2), (ordered(values, order, i) + ordered(values, order, i + 1)) / 2);
+  }
   for (let block = begin; block < end; block++) {
     const start = block * blockSize;
     const count = min(blockSize, size - start);
@@ -138,7 +140,9 @@ export function quantize8bitScratch(): usize {
 export function quantize8bit(
   x: usize, code: usize, codes: usize, absmax: usize, size: u32, blockSize: u32, begin: u32, end: u32, bounds: usize,
 ): void {
-  for (let at: usize = 0; at < 1020; at += 4) store<f32>(bounds + at, (load<f32>(code + at) + load<f32>(code + at, 4)) / 2);
+  for (let at: usize = 0; at < 1020; at += 4) {
+    store<f32>(bounds + at, (load<f32>(code + at) + load<f32>(code + at, 4)) / 2);
+  }
   for (let block = begin; block < end; block++) {
     const start = block * blockSize;
     const count = min(blockSize, size - start);

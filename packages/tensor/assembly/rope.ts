@@ -60,7 +60,9 @@ function rotateHalves(x: usize, y: usize, cos: usize, sin: usize, pairs: i32, si
     v128.store(y + i, f32x4.sub(f32x4.mul(x0, c), f32x4.mul(x1, s)));
     v128.store(y + i + half, f32x4.add(f32x4.mul(x1, c), f32x4.mul(x0, s)));
   }
-  for (; i < half; i += 4) rotate(x + i, x + i + half, y + i, y + i + half, load<f32>(cos + i), sign * load<f32>(sin + i));
+  for (; i < half; i += 4) {
+    rotate(x + i, x + i + half, y + i, y + i + half, load<f32>(cos + i), sign * load<f32>(sin + i));
+  }
 }
 
 /** Pairs (2i, 2i + 1), as GPT-J. */
