@@ -1,5 +1,5 @@
 import { Generator, randperm } from '@burin/tensor';
-import { packageFolder, readJson, filesIn } from './files.js';
+import { filesIn, packageFolder, readJson } from './files.js';
 
 /** One mail without its headers. */
 export interface Mail {
@@ -71,7 +71,10 @@ export function stripHeaders(raw: string): string {
 
 /** What makes two mails one: their first letters, in lower case. */
 export function lettersOf(text: string): string {
-  return text.toLowerCase().replace(/[^a-z]+/g, '').slice(0, SAME_LETTERS);
+  return text
+    .toLowerCase()
+    .replace(/[^a-z]+/g, '')
+    .slice(0, SAME_LETTERS);
 }
 
 function collapse(text: string): string {

@@ -76,5 +76,7 @@ function report(step: number, loss: number): void {
   const seconds = (performance.now() - started) / 1000;
   const rate = (step * rows * CONTEXT) / seconds;
   const bits = loss / Math.LN2;
-  console.log(`step ${step}/${steps}  loss ${loss.toFixed(3)} (${bits.toFixed(3)} bits a byte)  ${rate.toFixed(0)} tokens/s`);
+  console.log(
+    `step ${step}/${steps}  loss ${loss.toFixed(3)} (${bits.toFixed(3)} bits a byte)  ${rate.toFixed(0)} tokens/s`,
+  );
 }

@@ -19,7 +19,10 @@ export class PretrainingText {
     this.rng = rng;
   }
 
-  static async load(train: readonly Mail[], { length, rng }: { length: number; rng: Generator }): Promise<PretrainingText> {
+  static async load(
+    train: readonly Mail[],
+    { length, rng }: { length: number; rng: Generator },
+  ): Promise<PretrainingText> {
     const tokenizer = new ByteTokenizer();
     const mails = train.map(({ text }) => tokenizer.encode(text.slice(0, length)).slice(0, length));
     return new PretrainingText(new TextEncoder().encode(await readBooks()), mails, rng);
