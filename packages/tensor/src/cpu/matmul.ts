@@ -1,19 +1,15 @@
-import type { DType } from '../dtype.js';
 import type { MatmulArguments, MatmulKernels } from '../kernels/matmul.js';
 import { floatBits } from './call.js';
 import { type Engine, pointer } from './engine.js';
 
 /** `bType` in assembly/matmul-call.ts. */
-const STORAGE: Readonly<Partial<Record<DType, number>>> = { float32: 0, float16: 1, bfloat16: 2 };
+const STORAGE = { float32: 0, float16: 1, bfloat16: 2 } as const;
 const FOUR_BIT = 3;
 
 export function matmulKernels(engine: Engine): MatmulKernels {
   return {
     matmul(args) {
-      const storage = STORAGE[args.bDtype];
-      if (storage === undefined) {
-        throw new TypeError(`matmul: b must be float32, float16 or bfloat16, got ${args.bDtype}`);
-      }
+      const storage = STORAGE[args.bDtype as keyof typeof STORAGE];
       runMatmul(engine, matmulCall(foldBatch(args), storage, pointer(args.b)));
     },
   };
