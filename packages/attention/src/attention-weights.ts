@@ -42,7 +42,7 @@ function hideUnseen(plan: AttentionPlan, scores: Tensor): Tensor {
   if (querySegments && keySegments) {
     const own = querySegments.to('float32').reshape([batch, 1, tokens, 1]);
     const others = keySegments.to('float32').reshape([batch, 1, 1, keys]);
-    seen = maskedFill(seen, own.sub(others).abs().clampMax(1).to('uint8'), -Infinity);
+    seen = maskedFill(seen, own.sub(others).abs().to('uint8'), -Infinity);
   }
   return seen;
 }

@@ -1,5 +1,5 @@
 import { scaledDotProductAttention } from '@burin/attention';
-import { Generator, type Tensor, tensor, zeros } from '@burin/tensor';
+import { full, Generator, type Tensor, tensor, zeros } from '@burin/tensor';
 import { checkGradient, devices, EXACT, expectClose, FLOAT32, seededRandom } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 import { type ReferenceCase, referenceAttention } from './reference.js';
@@ -142,6 +142,8 @@ describe.each(devices)('scaledDotProductAttention on %s', (device) => {
     const [roomyK, roomyV] = [room(k), room(v)];
     const out = scaledDotProductAttention(q, roomyK, roomyV, { layout: 'bthd', keys: 7 });
     expectClose(await out.data(), await scaledDotProductAttention(q, k, v, { layout: 'bthd' }).data(), EXACT);
+    const dirt = Array.from({ length: 20 }, () => full(roomyV.shape, NaN)); // memory that is handed out again is not zero
+    for (const piece of dirt) piece.dispose();
     out.sum().backward();
     for (const leaf of [roomyK, roomyV]) {
       const behind = await leaf.grad!.narrow(1, 7, 5).data();

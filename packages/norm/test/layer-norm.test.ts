@@ -92,6 +92,27 @@ describe.each(devices)('layerNorm on %s', (device) => {
     expectClose(await y.data(), [5, 6, NaN, NaN], FLOAT32);
   });
 
+  it('adds to gradients that are there, each to its own, and leaves a frozen weight alone', async () => {
+    const norm = new LayerNorm(2, { eps: 3 });
+    const x = tensor([-1, 1], [1, 2], { device }); // 1 + 3 = 2², so n = ∓0.5
+    for (let pass = 0; pass < 2; pass++) norm.forward(x).sum().backward();
+    expectClose(await norm.weight.grad!.data(), [-1, 1], FLOAT32);
+    expectClose(await norm.bias!.grad!.data(), [2, 2], FLOAT32);
+    norm.zeroGrad();
+    norm.weight.requiresGrad = false;
+    for (let pass = 0; pass < 2; pass++) norm.forward(x).sum().backward();
+    expect(norm.weight.grad).toBeNull();
+    expectClose(await norm.bias!.grad!.data(), [2, 2], FLOAT32);
+  });
+
+  it('has an epsilon of 1e-5 unless told otherwise', async () => {
+    const tiny = Math.sqrt(1e-5); // a variance as large as epsilon
+    const x = tensor([-tiny, tiny], [1, 2], { device });
+    for (const y of [layerNorm(x), new LayerNorm(2).forward(x)]) {
+      expectClose(await y.data(), [-Math.SQRT1_2, Math.SQRT1_2], FLOAT32);
+    }
+  });
+
   it('trains without a bias', async () => {
     const norm = new LayerNorm(3, { bias: false });
     expect([...norm.namedParameters()].map(([name]) => name)).toEqual(['weight']);

@@ -33,6 +33,13 @@ describe.each(devices)('rmsNorm on %s', (device) => {
     expectClose(await y.data(), [3 / 5, 4 / 5], FLOAT32); // 12.5 + 12.5 = 5²
   });
 
+  it('has an epsilon of 1e-6 unless told otherwise', async () => {
+    const x = tensor([-1e-3, 1e-3], [1, 2], { device }); // a mean of squares as large as epsilon
+    for (const y of [rmsNorm(x), new RmsNorm(2).forward(x)]) {
+      expectClose(await y.data(), [-Math.SQRT1_2, Math.SQRT1_2], FLOAT32);
+    }
+  });
+
   it.each([
     [[3, 5], 0.1],
     [[2, 3, 7], 1e-6],
