@@ -1,0 +1,87 @@
+import { Linear, type Module } from '@burin/nn';
+
+/** A plain name stands for every module whose dotted name is it or ends in it; a RegExp may match any part. */
+export type LayerPattern = string | RegExp;
+
+export interface LayerChoice {
+  /** Which Linears; default: all but those skipped. */
+  targetModules?: LayerPattern | readonly LayerPattern[];
+  /** Which not: a plain name may stand anywhere in the dotted name. Default: {@link DEFAULT_SKIP}. */
+  skipModules?: LayerPattern | readonly LayerPattern[];
+}
+
+/** Output heads, whose errors nothing averages out, and what adapters train. Embeddings are no Linear. */
+export const DEFAULT_SKIP: readonly string[] = [
+  ...['lm_head', 'embed_out', 'score', 'classifier'],
+  ...['lora_A', 'lora_B', 'modules_to_save'],
+];
+
+/**
+ * The Linears of a model that the options choose, by dotted name, and those that they leave out. A weight that is shared
+ * with another module (an embedding) is left out unless it is named.
+ *
+ * @throws RangeError if a name or pattern matches nothing, or nothing is chosen
+ */
+export function chooseLayers(model: Module, choice: LayerChoice): { chosen: Map<string, Linear>; skipped: string[] } {
+  const all = [...model.namedModules()];
+  const linears = new Map(
+    all.filter((entry): entry is [string, Linear] => entry[0] !== '' && entry[1] instanceof Linear),
+  );
+  const targets = choice.targetModules === undefined ? null : listOf(choice.targetModules);
+  const skips = choice.skipModules === undefined ? DEFAULT_SKIP : listOf(choice.skipModules);
+  for (const pattern of targets ?? []) requireMatch('targetModules', pattern, linears, isEnd);
+  if (choice.skipModules !== undefined) {
+    for (const pattern of skips) requireMatch('skipModules', pattern, new Map(all), isPart);
+  }
+  const isChosen = (name: string, linear: Linear) => {
+    if (choice.skipModules !== undefined || targets === null) {
+      if (skips.some((pattern) => isPart(pattern, name))) return false;
+    }
+    return targets ? targets.some((pattern) => isEnd(pattern, name)) : !isShared(all, linear);
+  };
+  const chosen = new Map([...linears].filter(([name, linear]) => isChosen(name, linear)));
+  if (chosen.size === 0) {
+    throw new RangeError(
+      `quantizeModel: no Linear is left to quantize: this model's are ${shown([...linears.keys()])}`,
+    );
+  }
+  return { chosen, skipped: [...linears.keys()].filter((name) => !chosen.has(name)) };
+}
+
+function listOf(value: LayerPattern | readonly LayerPattern[]): readonly LayerPattern[] {
+  return typeof value === 'string' || value instanceof RegExp ? [value] : value;
+}
+
+function isEnd(pattern: LayerPattern, name: string): boolean {
+  return typeof pattern === 'string' ? `.${name}`.endsWith(`.${pattern}`) : name.search(pattern) >= 0;
+}
+
+function isPart(pattern: LayerPattern, name: string): boolean {
+  return typeof pattern === 'string' ? `.${name}.`.includes(`.${pattern}.`) : name.search(pattern) >= 0;
+}
+
+function isShared(modules: readonly [string, Module][], { weight }: Linear): boolean {
+  return modules.filter(([, module]) => (module as Module & { weight?: unknown }).weight === weight).length > 1;
+}
+
+function requireMatch(
+  option: string,
+  pattern: LayerPattern,
+  modules: ReadonlyMap<string, Module>,
+  matches: (pattern: LayerPattern, name: string) => boolean,
+): void {
+  const names = [...modules.keys()];
+  if (names.some((name) => matches(pattern, name))) return;
+  const label = typeof pattern === 'string' ? `'${pattern}'` : String(pattern);
+  throw new RangeError(
+    `quantizeModel: ${option} ${label} matches nothing of this model: there is ${shown(lastParts(names))}`,
+  );
+}
+
+function lastParts(names: readonly string[]): string[] {
+  return [...new Set(names.map((name) => name.slice(name.lastIndexOf('.') + 1)))].filter((name) => name !== '');
+}
+
+function shown(names: readonly string[]): string {
+  return names.slice(0, 12).join(', ') + (names.length > 12 ? `, ... (${names.length} in all)` : '') || 'none';
+}
