@@ -1,6 +1,6 @@
 import { type Device, noGrad, scope } from '@burin/tensor';
 import type { Dataset } from './data/example.js';
-import { type Collator, IGNORE_INDEX } from './data/host-batch.js';
+import { type Collator, IGNORE_INDEX, isHostTensor } from './data/host-batch.js';
 import { type CountedBatch, collate } from './data/windows.js';
 import { DataError } from './errors.js';
 import { accuracy, classificationScores } from './metrics/classification.js';
@@ -72,7 +72,9 @@ async function runBatch<E>(
   const [loss, predictions, logits, numClasses] = scope(() =>
     noGrad(() => {
       const { loss, logits } = forward(model, batch, options.device, options.labelSmoothing);
-      const labelled = logits && `${logits.shape.slice(0, -1)}` === `${batch.inputs.labels?.shape}` ? logits : null;
+      const { labels } = batch.inputs;
+      const fits = isHostTensor(labels) && `${logits?.shape.slice(0, -1)}` === `${labels.shape}`;
+      const labelled = fits ? logits : null; // else accuracy means nothing
       return [
         loss.item(), // reads are enqueued before the scope frees what they read
         labelled?.argmax().data() ?? null,
@@ -103,8 +105,8 @@ class Sums {
     this.loss += result.loss * trained;
     this.trained += trained;
     this.numClasses = result.numClasses;
-    const labels = batch.inputs.labels!;
-    if (!result.predictions) return;
+    const { labels } = batch.inputs;
+    if (!result.predictions || !isHostTensor(labels)) return;
     this.isClassifier = result.logits !== null;
     const steps = labels.shape.length > 1 ? labels.shape.at(-1)! : 1;
     const shift = batch.labelShift ?? 0;

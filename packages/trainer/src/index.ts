@@ -5,7 +5,7 @@ export { findLastCheckpoint } from './checkpoints/folders.js';
 export { type CollatorOptions, causalLmCollator, classificationCollator } from './data/collators.js';
 export { type Decoder, describeExample } from './data/describe-example.js';
 export type { Dataset, Example } from './data/example.js';
-export type { Collator, HostBatch, HostTensor } from './data/host-batch.js';
+export type { Collator, HostBatch, HostInput, HostTensor, PackedBatch, TextBatch } from './data/host-batch.js';
 export { type DatasetReport, inspectDataset } from './data/inspect-dataset.js';
 export { packedCollator } from './data/packed-collator.js';
 export { DataError, NonFiniteError, NotTrainedError } from './errors.js';

@@ -1,56 +1,41 @@
 import { Adam, AdamW, SGD } from '@burin/optim-paged';
-import type { Generator } from '@burin/tensor';
-import { type Device, isFloating, MemoryError, scope, type Tensor } from '@burin/tensor';
-import type { HostBatch } from './data/host-batch.js';
-import { generatorStates, restoreGenerators } from './generators.js';
-import {
-  type ExampleMemory,
-  estimateMemory,
-  formatBytes,
-  formatMemory,
-  type MemoryReport,
-  weightBytes,
-} from './memory.js';
-import { forward, type TrainableModel } from './model.js';
+import { MemoryError } from '@burin/tensor';
+import { type HostBatch, type HostInput, isHostTensor } from './data/host-batch.js';
+import { formatBytes, itemiseMemory, type MemoryReport, weightBytes } from './memory.js';
+import { type ProbeOptions, probeBatch } from './memory-probe.js';
+import type { TrainableModel } from './model.js';
 import type { TrainerOptimizer } from './optimizer.js';
 
-/** Optimizer state that must be on the device at least: two pages. */
-const LEAST_STATE_BYTES = 2 ** 21;
-
-export interface PlanOptions {
-  readonly device: Device;
-  /** The longest example, as a batch of one. */
-  readonly longest: HostBatch;
+export interface PlanOptions extends ProbeOptions {
+  /** The `size` longest examples as one batch: the most that a step may have to hold. */
+  readonly longest: (size: number) => HostBatch;
+  /** Tokens of the longest example. */
   readonly tokens: number;
   readonly batchSize: number;
   readonly accumulation: number;
   readonly optimizer: TrainerOptimizer;
-  readonly generators: ReadonlyMap<string, Generator>;
-  readonly labelSmoothing: number;
 }
 
 /**
- * Measures what one example needs and says what the run will need. Nothing of the model is changed by it.
+ * Measures what the largest batch takes, under the device's budget, and says what the run will need. The optimizer's state
+ * is not held against the budget: it is paged. Nothing of the model is changed.
  *
- * @throws MemoryError if the device's budget cannot hold the run, with the smallest change that would fit
+ * @throws MemoryError if the budget does not hold the batch, with the smallest change that was found to fit
  */
-export async function planMemory(model: TrainableModel, options: PlanOptions): Promise<MemoryReport> {
-  const { device, batchSize, optimizer } = options;
+export function planMemory(model: TrainableModel, options: PlanOptions): MemoryReport {
+  const { device, batchSize, tokens, optimizer, longest } = options;
   const { memory } = device;
   const { trainable, frozen } = weightBytes(model);
   const otherBytes = Math.max(0, memory.liveBytes - trainable - frozen);
-  const example = await measureExample(model, options);
-  const report = estimateMemory(model, {
-    batchSize,
-    example,
+  const measured = probeBatch(model, longest(batchSize), options);
+  if (!measured) throw new MemoryError(refusal(model, options));
+  return itemiseMemory(model, {
+    ...measured,
+    batch: `the ${batchSize} longest examples, ${tokens} tokens`,
     optimizerStates: statesOf(optimizer),
     budgetBytes: memory.budget,
     otherBytes,
   });
-  const state = statesOf(optimizer) * trainable;
-  const needed = report.totalBytes - state + Math.min(state, LEAST_STATE_BYTES);
-  if (needed > memory.budget) throw new MemoryError(refusal(report, needed, example, options));
-  return report;
 }
 
 /** float32 states that an optimizer keeps for each weight; 0 for one that is not known. */
@@ -59,74 +44,44 @@ function statesOf(optimizer: TrainerOptimizer): number {
   return optimizer instanceof SGD && optimizer.paramGroups.some(({ momentum }) => momentum !== 0) ? 1 : 0;
 }
 
-/** Runs the longest example forward and backward, and takes back all that this changes. */
-async function measureExample(model: TrainableModel, options: PlanOptions): Promise<ExampleMemory> {
-  const { device, longest, tokens, generators, labelSmoothing } = options;
-  const { memory } = device;
-  const states = generatorStates(generators);
-  const kept = [...model.namedBuffers()].flatMap(([, buffer]) =>
-    isFloating(buffer.dtype) ? [[buffer, buffer.clone()] as const] : [],
-  );
-  let logitsBytes = 0;
-  const before = memory.liveBytes;
-  memory.resetPeak();
-  try {
-    scope(() => {
-      const { loss, logits } = forward(model, longest, device, labelSmoothing);
-      logitsBytes = logits?.byteLength ?? 0;
-      if (loss.requiresGrad) loss.backward();
-    });
-    const peak = memory.peakBytes - before - weightBytes(model).trainable;
-    return { activationBytes: Math.max(0, peak - logitsBytes), logitsBytes, tokens };
-  } catch (cause) {
-    if (!(cause instanceof MemoryError)) throw cause;
-    throw new MemoryError(
-      `Trainer: the device's budget of ${formatBytes(memory.budget)} does not hold one example of ${tokens} tokens; ` +
-        'shorten the examples with maxLength, set gradientCheckpointing, or raise device.memory.budget',
-      { cause },
-    );
-  } finally {
-    model.zeroGrad();
-    restoreGenerators(generators, states);
-    for (const [buffer, copy] of kept) putBack(buffer, copy);
-  }
-}
-
-function putBack(buffer: Tensor, copy: Tensor): void {
-  buffer.copy_(copy);
-  copy.dispose();
-}
-
-function refusal(report: MemoryReport, needed: number, example: ExampleMemory, options: PlanOptions): string {
-  const { batchSize, accumulation } = options;
-  const perExample = example.activationBytes + example.logitsBytes;
-  const room = report.budgetBytes - (needed - batchSize * perExample);
-  const fits = Math.floor(room / perExample);
+function refusal(model: TrainableModel, options: PlanOptions): string {
+  const { device, batchSize, tokens } = options;
+  const { trainable, frozen } = weightBytes(model);
   return (
-    `Trainer: the run does not fit the device's budget: it needs ${formatBytes(needed)} at least, ` +
-    `the budget is ${formatBytes(report.budgetBytes)}:\n${formatMemory(report)}\n${remedy(fits, room, perExample, example, batchSize, accumulation)}`
+    `Trainer: the device's budget of ${formatBytes(device.memory.budget)} does not hold a batch of ${batchSize} examples of ` +
+    `${tokens} tokens besides ${formatBytes(trainable + frozen)} of weights and ${formatBytes(trainable)} of gradients; ` +
+    remedy(model, options)
   );
 }
 
-function remedy(
-  fits: number,
-  room: number,
-  perExample: number,
-  { tokens }: ExampleMemory,
-  batchSize: number,
-  accumulation: number,
-): string {
-  if (fits >= 1) {
-    let size = Math.min(fits, batchSize);
-    while (batchSize % size !== 0) size--;
+/** Tries smaller batches, then shorter examples; what is advised has been run. */
+function remedy(model: TrainableModel, options: PlanOptions): string {
+  const { batchSize, accumulation, tokens, longest } = options;
+  const checkpointing = [...model.namedModules()].some(
+    ([, module]) => (module as { gradientCheckpointing?: boolean }).gradientCheckpointing === false,
+  );
+  const also = checkpointing ? '; or try gradientCheckpointing: true' : '';
+  for (let size = batchSize - 1; size >= 1; size--) {
+    if (batchSize % size !== 0 || !probeBatch(model, longest(size), options)) continue;
     return (
       `perDeviceTrainBatchSize: ${size} with gradientAccumulationSteps: ${(batchSize / size) * accumulation} would fit, ` +
-      'and takes the same steps'
+      `and takes the same steps${also}`
     );
   }
-  const length = Math.floor((tokens * room) / perExample);
-  if (length >= 1) {
-    return `perDeviceTrainBatchSize: 1 with examples of ${length} tokens at most (maxLength) would fit; or set gradientCheckpointing`;
+  const one = longest(1);
+  for (let length = tokens >> 1; length >= 1; length >>= 1) {
+    if (!probeBatch(model, { ...one, inputs: cut(one.inputs, tokens, length) }, options)) continue;
+    return `perDeviceTrainBatchSize: 1 with examples of ${length} tokens at most (maxLength) would fit${also}`;
   }
-  return 'the weights and gradients alone do not fit: freeze more of them, use a 4-bit base, or raise device.memory.budget';
+  return 'not one token would fit: freeze more weights, use a 4-bit base, or raise device.memory.budget';
+}
+
+/** Arrays `[1, from]` cut to `[1, to]`. */
+function cut(inputs: Readonly<Record<string, HostInput>>, from: number, to: number): Record<string, HostInput> {
+  const shorter = (input: HostInput): HostInput => {
+    if (typeof input !== 'object') return input;
+    if (!isHostTensor(input)) return cut(input as Readonly<Record<string, HostInput>>, from, to);
+    return input.shape[1] === from ? { ...input, data: input.data.slice(0, to), shape: [1, to] } : input;
+  };
+  return Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, shorter(input)]));
 }

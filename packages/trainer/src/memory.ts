@@ -19,18 +19,16 @@ export interface MemoryReport {
   readonly measuredPeakBytes: number | null;
 }
 
-/** What one example needs while it is trained on, measured. */
-export interface ExampleMemory {
+/** What the largest batch takes while it is trained on, measured. */
+export interface BatchMemory {
   /** Without logits, weights and gradients of weights. */
   readonly activationBytes: number;
   readonly logitsBytes: number;
-  /** Tokens of the example: the longest of the data. */
-  readonly tokens: number;
+  /** The batch in words. */
+  readonly batch: string;
 }
 
-export interface MemoryOptions {
-  readonly batchSize: number;
-  readonly example: ExampleMemory;
+export interface MemoryOptions extends BatchMemory {
   /** Bytes of optimizer state for each byte of trainable weights: AdamW's float32 moments are 2. */
   readonly optimizerStates: number;
   readonly budgetBytes: number;
@@ -51,17 +49,17 @@ export function weightBytes(model: Module): { trainable: number; frozen: number 
 }
 
 /** What a run will need, item by item. */
-export function estimateMemory(model: Module, options: MemoryOptions): MemoryReport {
-  const { batchSize, example, optimizerStates, budgetBytes, otherBytes } = options;
+export function itemiseMemory(model: Module, options: MemoryOptions): MemoryReport {
+  const { activationBytes, logitsBytes, batch, optimizerStates, budgetBytes, otherBytes } = options;
   const { trainable, frozen } = weightBytes(model);
-  const scaled = `measured on one example of ${example.tokens} tokens, times ${batchSize}`;
+  const measured = `measured on ${batch}`;
   const items = [
     { name: 'base weights (frozen)', bytes: frozen, source: 'exact' },
     { name: 'trainable weights', bytes: trainable, source: 'exact' },
     { name: 'gradients', bytes: trainable, source: 'exact' },
     { name: 'optimizer state', bytes: optimizerStates * trainable, source: 'exact; what does not fit is paged out' },
-    { name: 'activations', bytes: batchSize * example.activationBytes, source: scaled },
-    { name: 'logits', bytes: batchSize * example.logitsBytes, source: scaled },
+    { name: 'activations', bytes: activationBytes, source: measured },
+    { name: 'logits', bytes: logitsBytes, source: measured },
     { name: 'other tensors on the device', bytes: otherBytes, source: 'measured' },
   ];
   const totalBytes = items.reduce((sum, { bytes }) => sum + bytes, 0);

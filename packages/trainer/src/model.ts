@@ -1,6 +1,6 @@
 import { crossEntropy, type Module } from '@burin/nn';
 import { type Device, isTensor, type Tensor, tensor } from '@burin/tensor';
-import type { HostBatch } from './data/host-batch.js';
+import { type HostBatch, type HostInput, isHostTensor } from './data/host-batch.js';
 
 /** What a model's `forward` returns, among other things. */
 export interface ModelOutput {
@@ -18,12 +18,17 @@ export interface TrainableModel extends Module {
   forward(batch: never): ModelOutput;
 }
 
+/** What becomes of a `HostInput` on a device. */
+type DeviceInput = Tensor | number | boolean | { [name: string]: DeviceInput };
+
 /** A batch's arrays as tensors on a device; call it inside a scope. */
-export function toTensors({ inputs }: HostBatch, device: Device): Record<string, Tensor> {
-  const entries = Object.entries(inputs).map(([name, { data, shape, dtype }]) => {
-    return [name, tensor(data, shape, { device, ...(dtype && { dtype }) })] as const;
-  });
-  return Object.fromEntries(entries);
+export function toTensors({ inputs }: Pick<HostBatch, 'inputs'>, device: Device): Record<string, DeviceInput> {
+  const convert = (input: HostInput): DeviceInput => {
+    if (typeof input !== 'object') return input;
+    if (!isHostTensor(input)) return toTensors({ inputs: input as Readonly<Record<string, HostInput>> }, device);
+    return tensor(input.data, input.shape, { device, ...(input.dtype && { dtype: input.dtype }) });
+  };
+  return Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, convert(input)]));
 }
 
 /** Runs the model on a batch, with the loss of `labelSmoothing` where that is not 0. */
@@ -51,11 +56,11 @@ export function forward(
 
 function smoothedLoss(
   logits: Tensor | null,
-  labels: Tensor | undefined,
+  labels: DeviceInput | undefined,
   { labelShift }: HostBatch,
   labelSmoothing: number,
 ) {
-  if (!logits || !labels) {
+  if (!logits || !isTensor(labels)) {
     throw new TypeError(
       `Trainer: labelSmoothingFactor needs logits and labels: the ${logits ? 'batch has no labels' : 'model returns no logits'}; leave it out`,
     );

@@ -4,7 +4,6 @@ import { notify, type TrainerControl, type TrainerEvent } from './callbacks.js';
 import { CheckpointKeeper } from './checkpoints/keeper.js';
 import type { Dataset } from './data/example.js';
 import { DataFeed } from './data/feed.js';
-import { collate } from './data/windows.js';
 import { findGenerators } from './generators.js';
 import { formatMemory, type MemoryReport } from './memory.js';
 import { planMemory } from './memory-plan.js';
@@ -17,7 +16,6 @@ import type { Trainer, TrainResult } from './trainer.js';
 /** One run of a trainer, from its first step or a checkpoint's to its last. */
 export class TrainingRun<M extends TrainableModel, E> {
   readonly #trainer: Trainer<M, E>;
-  readonly #dataset: Dataset<E>;
   readonly #feed: DataFeed<E>;
   readonly #optimizer: TrainerOptimizer;
   readonly #stepper: Stepper;
@@ -31,7 +29,6 @@ export class TrainingRun<M extends TrainableModel, E> {
   constructor(trainer: Trainer<M, E>, dataset: Dataset<E>) {
     const { model, args, options, device } = trainer;
     this.#trainer = trainer;
-    this.#dataset = dataset;
     this.#feed = new DataFeed(dataset, trainer.collator, args);
     const { windowsPerEpoch } = this.#feed;
     const totalSteps = args.maxSteps > 0 ? args.maxSteps : Math.ceil(args.numTrainEpochs * windowsPerEpoch);
@@ -59,7 +56,7 @@ export class TrainingRun<M extends TrainableModel, E> {
     const { model, args, device, reporter } = this.#trainer;
     model.zeroGrad();
     model.train();
-    const memory = await this.#plan();
+    const memory = this.#plan();
     const { maxSteps, windowsPerEpoch } = this.#state; // a resumed run may be made longer
     this.#state = { ...this.#state, ...(await this.#keeper.resume()), maxSteps, windowsPerEpoch };
     device.memory.resetPeak();
@@ -87,18 +84,18 @@ export class TrainingRun<M extends TrainableModel, E> {
   }
 
   /** Says what there is to be trained on, and what it will take. */
-  async #plan(): Promise<MemoryReport> {
-    const { model, args, device, collator, reporter } = this.#trainer;
-    const { report, longest } = this.#feed;
+  #plan(): MemoryReport {
+    const { model, args, device, reporter } = this.#trainer;
+    const { report } = this.#feed;
     reporter.line(`data: ${report.examples} examples, ${report.trainedTokens} trained tokens or labels in an epoch`);
     if (report.untrained.length > 0) {
       const first = report.untrained.slice(0, 5).join(', ');
       reporter.line(`${report.untrained.length} of ${report.examples} examples train nothing: ${first} ...`);
     }
-    const memory = await planMemory(model, {
+    const memory = planMemory(model, {
       device,
-      longest: collate(this.#dataset, collator, [longest]).batch,
-      tokens: report.lengths[longest]!,
+      longest: (size) => this.#feed.longest(size),
+      tokens: this.#feed.mostTokens,
       batchSize: Math.min(args.perDeviceTrainBatchSize, report.examples),
       accumulation: args.gradientAccumulationSteps,
       optimizer: this.#optimizer,

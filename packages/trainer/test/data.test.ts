@@ -15,10 +15,10 @@ describe('promise 3: masks come from positions, never from token ids', () => {
 
   it('trains the end token of each text and no padding, although they have one id', () => {
     const { inputs } = causalLmCollator({ padTokenId: END })(texts, [0, 1]);
-    expect([...inputs.inputIds!.data]).toEqual([5, 6, 7, END, 8, END, END, END]);
-    expect([...inputs.attentionMask!.data]).toEqual([1, 1, 1, 1, 1, 1, 0, 0]);
-    expect([...inputs.labels!.data]).toEqual([-100, 6, 7, END, -100, END, -100, -100]);
-    expect(inputs.inputIds!.shape).toEqual([2, 4]);
+    expect([...inputs.inputIds.data]).toEqual([5, 6, 7, END, 8, END, END, END]);
+    expect([...inputs.attentionMask.data]).toEqual([1, 1, 1, 1, 1, 1, 0, 0]);
+    expect([...inputs.labels.data]).toEqual([-100, 6, 7, END, -100, END, -100, -100]);
+    expect(inputs.inputIds.shape).toEqual([2, 4]);
   });
 
   it("keeps an example's own labels and mask", () => {
@@ -27,8 +27,8 @@ describe('promise 3: masks come from positions, never from token ids', () => {
       { inputIds: [5, 6, 7], attentionMask: [1, 1, 0] },
     ];
     const { inputs } = causalLmCollator()(examples, [0, 1]);
-    expect([...inputs.labels!.data]).toEqual([-100, -100, 7, -100, 6, -100]);
-    expect([...inputs.attentionMask!.data]).toEqual([1, 1, 1, 1, 1, 0]);
+    expect([...inputs.labels.data]).toEqual([-100, -100, 7, -100, 6, -100]);
+    expect([...inputs.attentionMask.data]).toEqual([1, 1, 1, 1, 1, 0]);
   });
 
   it('counts the trained tokens of each example, and reports those that train nothing', () => {
@@ -59,7 +59,7 @@ describe('promise 3: masks come from positions, never from token ids', () => {
 describe('collators', () => {
   it('cuts long examples at their end', () => {
     const { inputs } = causalLmCollator({ maxLength: 2 })([{ inputIds: [5, 6, 7] }], [0]);
-    expect([...inputs.labels!.data]).toEqual([-100, 6]);
+    expect([...inputs.labels.data]).toEqual([-100, 6]);
     expect(() => causalLmCollator({ maxLength: 0 })).toThrow(
       'causalLmCollator: maxLength must be a whole number of 1 or more, got 0',
     );
@@ -73,9 +73,9 @@ describe('collators', () => {
       ],
       [0, 1],
     );
-    expect([...inputs.inputIds!.data]).toEqual([5, 0, 6, 7]);
-    expect([...inputs.labels!.data]).toEqual([1, 0]);
-    expect(inputs.labels!.shape).toEqual([2]);
+    expect([...inputs.inputIds.data]).toEqual([5, 0, 6, 7]);
+    expect([...inputs.labels.data]).toEqual([1, 0]);
+    expect(inputs.labels.shape).toEqual([2]);
     expect(labelShift ?? 0).toBe(0);
   });
 
@@ -113,18 +113,19 @@ describe('packedCollator', () => {
   it('puts several examples in a row, each a segment with positions of its own', () => {
     const texts = [{ inputIds: [5, 6, 7] }, { inputIds: [8, 9] }, { inputIds: [3, 4] }];
     const { inputs, labelShift } = packedCollator({ maxLength: 5 })(texts, [0, 1, 2]);
-    expect(inputs.inputIds!.shape).toEqual([2, 5]);
-    expect([...inputs.inputIds!.data]).toEqual([5, 6, 7, 8, 9, 3, 4, 0, 0, 0]);
-    expect([...inputs.labels!.data]).toEqual([-100, 6, 7, -100, 9, -100, 4, -100, -100, -100]);
-    expect([...inputs.segments!.data]).toEqual([0, 0, 0, 1, 1, 0, 0, -1, -1, -1]);
-    expect([...inputs.positions!.data]).toEqual([0, 1, 2, 0, 1, 0, 1, 0, 0, 0]);
-    expect([...inputs.attentionMask!.data]).toEqual([1, 1, 1, 1, 1, 1, 1, 0, 0, 0]);
+    expect(inputs.inputIds.shape).toEqual([2, 5]);
+    expect([...inputs.inputIds.data]).toEqual([5, 6, 7, 8, 9, 3, 4, 0, 0, 0]);
+    expect([...inputs.labels.data]).toEqual([-100, 6, 7, -100, 9, -100, 4, -100, -100, -100]);
+    expect([...inputs.segments.data]).toEqual([0, 0, 0, 1, 1, 0, 0, -1, -1, -1]);
+    expect([...inputs.positions.ids.data]).toEqual([0, 1, 2, 0, 1, 0, 1, 0, 0, 0]);
+    expect(inputs.positions.max).toBe(2);
+    expect([...inputs.attentionMask.data]).toEqual([1, 1, 1, 1, 1, 1, 1, 0, 0, 0]);
     expect(labelShift).toBe(1);
   });
 
   it('cuts an example that is longer than a row', () => {
     const { inputs } = packedCollator({ maxLength: 2 })([{ inputIds: [5, 6, 7] }], [0]);
-    expect([...inputs.inputIds!.data]).toEqual([5, 6]);
+    expect([...inputs.inputIds.data]).toEqual([5, 6]);
   });
 });
 

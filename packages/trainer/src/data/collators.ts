@@ -1,6 +1,6 @@
 import { checkClassLabel, checkInputIds, checkTokenLabels, type Limits } from './checks.js';
 import type { Example } from './example.js';
-import { type Collator, type HostBatch, type HostTensor, IGNORE_INDEX } from './host-batch.js';
+import { type Collator, type HostTensor, IGNORE_INDEX, type TextBatch } from './host-batch.js';
 
 export interface CollatorOptions extends Limits {
   /** What padding is filled with; it is masked, so any id will do. Default 0. */
@@ -20,7 +20,7 @@ export interface CollatorOptions extends Limits {
  * causalLmCollator({ padTokenId: 2 })([{ inputIds: [5, 6, 2] }, { inputIds: [7, 2] }], [0, 1]).inputs.labels.data;
  * // [-100, 6, 2, -100, 2, -100]
  */
-export function causalLmCollator(options: CollatorOptions = {}): Collator<Example> {
+export function causalLmCollator(options: CollatorOptions = {}): Collator<Example, TextBatch> {
   checkMaxLength('causalLmCollator', options);
   return (examples, indices) => {
     for (const [i, example] of examples.entries()) {
@@ -39,9 +39,9 @@ export function causalLmCollator(options: CollatorOptions = {}): Collator<Exampl
  *
  * @throws DataError from the collator, naming the example: no tokens, an id or a class out of range
  */
-export function classificationCollator(options: CollatorOptions = {}): Collator<Example> {
+export function classificationCollator(options: CollatorOptions = {}): Collator<Example, TextBatch> {
   checkMaxLength('classificationCollator', options);
-  return (examples, indices): HostBatch => {
+  return (examples, indices) => {
     for (const [i, example] of examples.entries()) {
       checkInputIds('classificationCollator', example, indices[i] ?? i, options);
       checkClassLabel('classificationCollator', example, indices[i] ?? i, options);

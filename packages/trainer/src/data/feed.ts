@@ -1,10 +1,10 @@
 import type { TrainingArguments } from '../arguments.js';
 import type { TrainerState } from '../state.js';
 import type { Dataset } from './example.js';
-import type { Collator } from './host-batch.js';
+import type { Collator, HostBatch } from './host-batch.js';
 import { type DatasetReport, inspectDataset } from './inspect-dataset.js';
 import { epochOrder, groupByLength } from './order.js';
-import { type Window, windowAt, windowsPerEpoch } from './windows.js';
+import { collate, type Window, windowAt, windowsPerEpoch } from './windows.js';
 
 /** Settings that a place in the data means nothing without. */
 export type DataSettings = Readonly<Record<string, number | boolean>>;
@@ -45,14 +45,16 @@ export class DataFeed<E> {
     return windowAt(this.#dataset, this.#collator, this.#order.indices, windowInEpoch, { batchSize, accumulation });
   }
 
-  /** Place of the longest example that trains anything. */
-  get longest(): number {
-    const { lengths, trainedPerExample } = this.report;
-    let longest = -1;
-    for (const [i, length] of lengths.entries()) {
-      if (trainedPerExample[i]! > 0 && (longest < 0 || length > lengths[longest]!)) longest = i;
-    }
-    return longest;
+  /** The `size` longest examples as one batch. */
+  longest(size: number): HostBatch {
+    const { lengths } = this.report;
+    const places = Array.from(lengths, (_, i) => i).sort((a, b) => lengths[b]! - lengths[a]!);
+    return collate(this.#dataset, this.#collator, places.slice(0, size)).batch;
+  }
+
+  /** Tokens of the longest example. */
+  get mostTokens(): number {
+    return this.report.lengths.reduce((most, length) => Math.max(most, length), 0);
   }
 
   async #orderOf(epoch: number): Promise<Int32Array> {

@@ -11,9 +11,17 @@ export interface HostTensor {
   readonly dtype?: DType;
 }
 
+/** What `forward` is given under one name: a tensor, a plain value, or an object that holds some. */
+export type HostInput = HostTensor | number | boolean | { readonly [name: string]: HostInput };
+
+/** Whether an input is an array that becomes a tensor. */
+export function isHostTensor(input: HostInput | undefined): input is HostTensor {
+  return typeof input === 'object' && ArrayBuffer.isView((input as Partial<HostTensor>).data);
+}
+
 /** A batch on the host: what a collator makes and the model's `forward` gets as tensors, under the same names. */
 export interface HostBatch {
-  readonly inputs: Readonly<Record<string, HostTensor>>;
+  readonly inputs: Readonly<Record<string, HostInput>>;
   /** 1 where the logits at t are for the label at t + 1, as in causal language models. Default 0. */
   readonly labelShift?: 0 | 1;
 }
@@ -24,12 +32,25 @@ export interface HostBatch {
  * Padding is known by its position; a label of padding is −100, and so is every other label that no loss is computed for:
  * the trainer counts the others.
  */
-export type Collator<E> = (examples: readonly E[], indices: readonly number[]) => HostBatch;
+export type Collator<E, B extends HostBatch = HostBatch> = (examples: readonly E[], indices: readonly number[]) => B;
+
+/** A batch of texts. */
+export type TextBatch = HostBatch & {
+  readonly inputs: { readonly inputIds: HostTensor; readonly attentionMask: HostTensor; readonly labels: HostTensor };
+};
+
+/** A batch of texts of which several lie in a row. */
+export type PackedBatch = TextBatch & {
+  readonly inputs: {
+    readonly segments: HostTensor;
+    readonly positions: { readonly ids: HostTensor; readonly max: number };
+  };
+};
 
 /** Labels of a batch that are not −100: how many terms the loss has. 0 where the batch has no labels. */
 export function countTrained({ inputs }: HostBatch): number {
-  const labels = inputs.labels;
-  if (!labels) return 0;
+  const { labels } = inputs;
+  if (!isHostTensor(labels)) return 0;
   let count = 0;
   for (const label of labels.data) if (label !== IGNORE_INDEX) count++;
   return count;

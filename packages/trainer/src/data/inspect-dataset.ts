@@ -1,6 +1,6 @@
 import { DataError } from '../errors.js';
 import { type Dataset, exampleAt } from './example.js';
-import { type Collator, countTrained, type HostBatch } from './host-batch.js';
+import { type Collator, countTrained, type HostBatch, isHostTensor } from './host-batch.js';
 
 /** What a data set holds. */
 export interface DatasetReport {
@@ -48,5 +48,5 @@ export function inspectDataset<E>(dataset: Dataset<E>, collator: Collator<E>, wh
 /** The last axis of the inputs: tokens of a text, or whatever else the model is given. */
 function lengthOf({ inputs }: HostBatch): number {
   const first = inputs.inputIds ?? Object.values(inputs)[0];
-  return first?.shape.at(-1) ?? 0;
+  return isHostTensor(first) ? (first.shape.at(-1) ?? 0) : 0;
 }

@@ -1,19 +1,19 @@
 import { checkInputIds, checkTokenLabels } from './checks.js';
 import { type CollatorOptions, checkMaxLength, tokenLabels } from './collators.js';
 import type { Example } from './example.js';
-import { type Collator, IGNORE_INDEX } from './host-batch.js';
+import { type Collator, IGNORE_INDEX, type PackedBatch } from './host-batch.js';
 
 /**
  * Batches for causal language models without padding between examples: several lie one after another in a row of
- * `maxLength` tokens. `segments` `[B, T]` tells them apart (0, 1, 2 ...; −1 is padding) and `positions` `[B, T]` start
- * again at 0 with each, so that none sees another or another's positions. The label of each one's first token is −100.
+ * `maxLength` tokens. `segments` `[B, T]` tells them apart (0, 1, 2 ...; −1 is padding) and `positions` (`ids`
+ * `[B, T]`, and `max`, the largest of them) start again at 0 with each, so that none sees another or another's positions. The label of each one's first token is −100.
  *
  * The examples of a batch are placed one by one in the first row with room. The model must take `segments` and `positions`.
  *
  * @param options.maxLength - tokens of a row; an example that is longer is cut. Needed.
  * @throws DataError from the collator, naming the example
  */
-export function packedCollator(options: CollatorOptions & { maxLength: number }): Collator<Example> {
+export function packedCollator(options: CollatorOptions & { maxLength: number }): Collator<Example, PackedBatch> {
   checkMaxLength('packedCollator', options);
   const { maxLength, padTokenId = 0 } = options;
   return (examples, indices) => {
@@ -40,8 +40,14 @@ export function packedCollator(options: CollatorOptions & { maxLength: number })
       }
     }
     const attentionMask = Uint8Array.from(segments, (segment) => (segment < 0 ? 0 : 1));
-    const arrays = { inputIds, labels, segments, positions, attentionMask };
-    const inputs = Object.fromEntries(Object.entries(arrays).map(([name, data]) => [name, { data, shape }]));
+    const of = (data: Int32Array | Uint8Array) => ({ data, shape });
+    const inputs = {
+      inputIds: of(inputIds),
+      labels: of(labels),
+      segments: of(segments),
+      positions: { ids: of(positions), max: positions.reduce((most, position) => Math.max(most, position), 0) },
+      attentionMask: of(attentionMask),
+    };
     return { inputs, labelShift: 1 };
   };
 }
