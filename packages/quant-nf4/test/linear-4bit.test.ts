@@ -20,7 +20,7 @@ describe("Linear4bit gives bitsandbytes' results: nf4_linear", () => {
   const fixture = readFixture('nf4', 'nf4_linear');
 
   it('forward and gradient of x', async () => {
-    const weight = new Parameter(tensor(fixture.floats('weight'), fixture.shape('weight')));
+    const weight = new Parameter(tensor(fixture.floats('weight_original'), fixture.shape('weight_original')));
     const linear = Linear.from(weight, new Parameter(tensor(fixture.floats('bias'), fixture.shape('bias'))));
     const layer = await Linear4bit.fromLinear(linear, { doubleQuant: true });
     const close = (values: ArrayLike<number>, name: string) =>
