@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { dirty, LONG, normals, positives, SIZES } from './inputs.js';
 import { expectGradient, output, reference } from './reference-forward.js';
 import { expectLikeReference, kernelsOf } from './run-kernel.js';
-import { gradientOf, sumOf } from './tolerances.js';
+import { gradientOf, ROUNDING, sumOf } from './tolerances.js';
 
 const IGNORE = -100;
 const ROWS = 5;
@@ -117,6 +117,13 @@ describe.each(devices)('bceWithLogits on %s', (device) => {
     await expectLikeReference(device, LOSS, 'bceWithLogits', logits, target, null, dirty(10), 2, 5);
     const args = [logits, target, null, normals(10, 1), dirty(10), 2, 5] as const;
     await expectLikeReference(device, gradientOf(), 'bceWithLogitsBackward', ...args);
+  });
+
+  it('keeps its digits where the loss is small', async () => {
+    const logits = Float32Array.from({ length: 65 }, (_, i) => i / 4); // down to e⁻¹⁶
+    const tolerance = { rtol: 16 * ROUNDING, atol: 0 };
+    const args = [logits, new Float32Array(65).fill(1), null, dirty(65), 5, 13] as const;
+    await expectLikeReference(device, tolerance, 'bceWithLogits', ...args);
   });
 
   it.each([true, false])('has the gradient of the reference, posWeight: %s', async (weighted) => {

@@ -126,6 +126,8 @@ describe.each(devices)('matmul on %s', (device) => {
   it('crosses the blocks of the long axes', async () => {
     await expectProduct(device, { m: 3, n: 5, k: 1100 });
     await expectProduct(device, { m: 3, n: 1100, k: 5, transposeB: true });
+    await expectProduct(device, { m: 9, n: 1100, k: 5, bias: true, accumulate: true });
+    await expectProduct(device, { m: 9, n: 700, k: 600, bias: true, transposeB: true });
     await expectProduct(device, { m: 1100, n: 3, k: 5, transposeA: true });
   });
 
