@@ -1,0 +1,119 @@
+import { applyLora, LoraLinear, type LoraModel } from '@burin/lora';
+import { Linear, Module, mse, Parameter } from '@burin/nn';
+import { Generator, type Tensor, zeros } from '@burin/tensor';
+import { type Case, Unsupported } from '../case.js';
+import type { HostTensor } from '../host-tensor.js';
+import { gradients, type Outcome, read } from '../outcome.js';
+import { optimizerOf } from './optimizer-of.js';
+
+/** A model of one Linear. */
+class OneLinear extends Module {
+  base: Linear;
+
+  constructor(base: Linear) {
+    super();
+    this.base = base;
+  }
+}
+
+/** An adapter on one Linear: its product, its gradients and its merge, or its training. */
+export async function lora(c: Case): Promise<Outcome> {
+  for (const option of ['use_dora', 'fan_in_fan_out']) {
+    if (c.config.flag(option)) throw new Unsupported(`LoRA with ${option}`);
+  }
+  const base = Linear.from(c.parameter('base.weight'), c.parameter('base.bias'));
+  const adapted = adapt(c, base);
+  return c.config.has('steps') ? trained(c, adapted) : computed(c, adapted);
+}
+
+interface Adapted {
+  readonly model: LoraModel;
+  readonly layer: LoraLinear;
+  readonly loraA: Parameter;
+  readonly loraB: Parameter;
+}
+
+function adapt(c: Case, base: Linear): Adapted {
+  const { config } = c;
+  const root = new OneLinear(base);
+  const model = applyLora(root, {
+    rank: config.number('r'),
+    alpha: config.number('lora_alpha'),
+    dropout: config.number('lora_dropout', 0),
+    useRslora: config.flag('use_rslora'),
+    targetModules: 'base',
+    rng: new Generator(0),
+  });
+  const layer = root.base as Module;
+  if (!(layer instanceof LoraLinear)) throw new TypeError('applyLora left the layer as it was');
+  const [loraA, loraB] = [layer.lora_A, layer.lora_B].map((map) => map.get('default')!.weight) as [
+    Parameter,
+    Parameter,
+  ];
+  loraA.copy_(c.tensor('lora_A.weight'));
+  loraB.copy_(c.tensor('lora_B.weight'));
+  for (const parameter of [loraA, loraB]) c.own(parameter);
+  return { model, layer, loraA, loraB };
+}
+
+async function computed(c: Case, { model, layer, loraA, loraB }: Adapted): Promise<Outcome> {
+  const unmerged = await read(() => {
+    const x = c.leaf('x');
+    const out = layer.forward(x);
+    out.backward(c.tensor('d_out'));
+    return { out, ...gradients({ x, 'lora_A.weight': loraA, 'lora_B.weight': loraB }) };
+  });
+  await model.merge();
+  const merged = await read(() => ({
+    out_merged: layer.forward(c.tensor('x')),
+    merged_weight: layer.floatWeight().clone(),
+  }));
+  model.unmerge();
+  const delta = await read(() => ({ delta_weight: addedTo(c, layer.baseLayer as Linear).layer.floatWeight() }));
+  return { tensors: { ...unmerged, ...merged, ...delta } };
+}
+
+/** The same adapter on a Linear of zeros: its weight is what the adapter adds. */
+function addedTo(c: Case, base: Linear): Adapted {
+  const nothing = c.own(new Parameter(zeros(base.weight.shape)));
+  return adapt(c, Linear.from(nothing));
+}
+
+async function trained(c: Case, { model, layer, loraA, loraB }: Adapted): Promise<Outcome> {
+  const { config } = c;
+  const [x, y] = [c.tensor('x'), c.tensor('y')];
+  const table = config.table('optimizer');
+  const optimizer = optimizerOf(table, table.text('name'), [loraA, loraB]);
+  const loss = () => mse(layer.forward(x), y);
+  const losses: number[] = [];
+  let firstStep: Record<string, HostTensor> = {};
+  for (let step = 0; step < config.number('steps'); step++) {
+    optimizer.zeroGrad();
+    losses.push(await lossOf(() => backwarded(loss())));
+    await optimizer.step();
+    if (step === 0) firstStep = await adapterTensors('step1', loraA, loraB);
+  }
+  losses.push(await lossOf(loss));
+  optimizer.dispose();
+  const final = await adapterTensors('final', loraA, loraB);
+  await model.merge();
+  const merged = await read(() => ({ merged_weight: layer.floatWeight().clone() }));
+  return { tensors: { ...firstStep, ...final, ...merged }, values: { losses } };
+}
+
+function backwarded(loss: Tensor): Tensor {
+  loss.backward();
+  return loss;
+}
+
+async function lossOf(body: () => Tensor): Promise<number> {
+  const { loss } = await read(() => ({ loss: body() }));
+  return loss!.data[0]!;
+}
+
+function adapterTensors(prefix: string, loraA: Parameter, loraB: Parameter): Promise<Record<string, HostTensor>> {
+  return read(() => ({
+    [`${prefix}.lora_A.weight`]: loraA.clone(),
+    [`${prefix}.lora_B.weight`]: loraB.clone(),
+  }));
+}
