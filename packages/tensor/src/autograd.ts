@@ -191,8 +191,13 @@ class BackwardPass {
       needs: (i) => node.inputs[i]!.requiresGrad,
       into: (i) => this.owned(node.inputs[i]!),
     };
-    const results = scope(() => node.backward(g, context).map((result, i, all) => unique(result, i, all, g)));
-    g.dispose();
+    const results = scope(() => {
+      try {
+        return node.backward(g, context).map((result, i, all) => unique(result, i, all, g));
+      } finally {
+        g.dispose(); // also where there was no room for the results
+      }
+    });
     for (let i = 0; i < node.inputs.length; i++) {
       const input = node.inputs[i]!;
       const result = results[i];
