@@ -1,8 +1,19 @@
-import { crossEntropy, init, Linear, Module, type Parameter } from '@burin/nn';
-import { checkpoint, cpu, Generator, type Tensor } from '@burin/tensor';
+import { scaledDotProductAttention } from '@burin/attention';
+import { crossEntropy, Embedding, init, Linear, Module, type Parameter } from '@burin/nn';
+import { arange, checkpoint, cpu, Generator, MemoryError, type Tensor } from '@burin/tensor';
 import { expectClose } from '@burin/testing';
-import { causalLmCollator, DataError, NonFiniteError, NotTrainedError, packedCollator, Trainer } from '@burin/trainer';
-import { describe, expect, it } from 'vitest';
+import {
+  type Collator,
+  causalLmCollator,
+  DataError,
+  type Example,
+  NonFiniteError,
+  NotTrainedError,
+  packedCollator,
+  Trainer,
+  type TrainingOptions,
+} from '@burin/trainer';
+import { afterEach, describe, expect, it } from 'vitest';
 import { accumulateGradients, sumAndFree } from '../src/accumulate.js';
 import { windowAt } from '../src/data/windows.js';
 import { countingTexts, TinyLanguageModel, VOCABULARY, weightsOf } from './tiny-model.js';
@@ -145,14 +156,45 @@ describe('promise 4: accumulation is exact', () => {
 });
 
 describe('promise 5: packing does not leak', () => {
-  /** Looks at the position and the tokens of its own segment before it. */
+  const WIDTH = 8;
+
+  /** Looks at the tokens before it in its own text, and at its position. */
+  class TinyAttention extends Module {
+    readonly tokens = new Embedding(VOCABULARY, WIDTH, { rng: new Generator(1) });
+    readonly places = new Embedding(16, WIDTH, { rng: new Generator(2) });
+    readonly head = new Linear(WIDTH, VOCABULARY, { rng: new Generator(3) });
+
+    forward({ inputIds, labels, attentionMask, segments, positions }: PackedInput) {
+      const ids = positions?.ids ?? arange(0, inputIds.shape[1]!);
+      const x = this.tokens.forward(inputIds).add(this.places.forward(ids));
+      const heads = x.unsqueeze(1); // [B, 1, T, C]
+      const masks = {
+        causal: true,
+        keyPaddingMask: attentionMask,
+        segments: segments ?? null,
+        layout: 'bhtd',
+      } as const;
+      const logits = this.head.forward(scaledDotProductAttention(heads, heads, heads, masks).squeeze(1).add(x));
+      const steps = labels.shape[1]! - 1;
+      return { loss: crossEntropy(logits.narrow(1, 0, steps), labels.narrow(1, 1, steps)) };
+    }
+  }
+
+  interface PackedInput {
+    inputIds: Tensor;
+    labels: Tensor;
+    attentionMask: Tensor;
+    segments?: Tensor;
+    positions?: { ids: Tensor; max: number };
+  }
+
   it('gives the loss and gradients of separate texts', async () => {
-    const texts = countingTexts(5);
-    const run = async (collator: ReturnType<typeof causalLmCollator>) => {
-      const model = new TinyLanguageModel();
-      const window = windowAt(texts, collator, Int32Array.of(0, 1, 2, 3, 4), 0, { batchSize: 5, accumulation: 1 });
+    const texts = countingTexts(6);
+    const run = async (collator: Collator<Example>) => {
+      const model = new TinyAttention();
+      const window = windowAt(texts, collator, Int32Array.of(0, 1, 2, 3, 4, 5), 0, { batchSize: 6, accumulation: 1 });
       const loss = await sumAndFree(accumulateGradients(model, window, cpu(), 0));
-      return { trained: window.trained, loss, gradient: await model.hidden.weight.grad!.data() };
+      return { trained: window.trained, loss, gradient: await model.tokens.weight.grad!.data() };
     };
     const [separate, packed] = [await run(causalLmCollator()), await run(packedCollator({ maxLength: 16 }))];
     expect(packed.trained).toBe(separate.trained);
@@ -248,31 +290,57 @@ describe('promise 11: memory is itemised', () => {
     expect(memory.totalBytes / memory.measuredPeakBytes!).toBeLessThan(1.25);
   });
 
-  it('refuses early, with the smallest change that would fit', async () => {
+  describe('under a budget', () => {
     const { memory } = cpu();
     const long = Array.from({ length: 16 }, () => ({ inputIds: new Int32Array(2000).fill(3) }));
-    const model = new TinyLanguageModel();
-    const trainer = (options: object) =>
-      new Trainer({
-        model,
-        trainDataset: long,
-        args: { maxSteps: 1, perDeviceTrainBatchSize: 16, ...options },
-        reporter: false,
-      });
-    const before = await weightsOf(model);
-    try {
-      memory.budget = memory.liveBytes + 4_000_000;
-      await expect(trainer({}).train()).rejects.toThrow(
-        /perDeviceTrainBatchSize: [48] with gradientAccumulationSteps: [24] would fit, and takes the same steps/,
-      );
-      memory.budget = memory.liveBytes + 100_000;
-      await expect(trainer({}).train()).rejects.toThrow(
-        'does not hold one example of 2000 tokens; shorten the examples with maxLength',
-      );
-    } finally {
+    afterEach(() => {
       memory.budget = Number.POSITIVE_INFINITY;
+    });
+
+    /** Trains a step with so many bytes to spare. */
+    async function trainWithin(bytes: number, args: TrainingOptions, trainDataset: readonly Example[] = long) {
+      const model = new TinyLanguageModel({ dropout: 0.1 });
+      const before = await weightsOf(model);
+      memory.budget = memory.liveBytes + bytes;
+      const live = memory.liveBytes;
+      const trainer = new Trainer({ model, trainDataset, args: { maxSteps: 1, ...args }, reporter: false });
+      const refused = await trainer.train().then(
+        () => null,
+        (error: unknown) => error,
+      );
+      memory.budget = Number.POSITIVE_INFINITY;
+      expect(memory.liveBytes).toBe(live);
+      if (refused) expect(await weightsOf(model)).toEqual(before);
+      model.dispose();
+      return refused;
     }
-    expect(await weightsOf(model)).toEqual(before);
+
+    it('refuses early, with a smaller batch that fits and takes the same steps', async () => {
+      const error = await trainWithin(4_000_000, { perDeviceTrainBatchSize: 16 });
+      expect(error).toBeInstanceOf(MemoryError);
+      expect(String(error)).toContain('does not hold a batch of 16 examples of 2000 tokens besides 740 B of weights');
+      const advice =
+        /perDeviceTrainBatchSize: (\d+) with gradientAccumulationSteps: (\d+) would fit, and takes the same steps/;
+      const [, size, steps] = advice.exec(String(error))!.map(Number);
+      expect(size! * steps!).toBe(16);
+      const advised = { perDeviceTrainBatchSize: size!, gradientAccumulationSteps: steps! };
+      expect(await trainWithin(4_000_000, advised)).toBeNull();
+    });
+
+    it('advises shorter examples where one is too long', async () => {
+      const error = await trainWithin(100_000, { perDeviceTrainBatchSize: 4 });
+      const [, length] = /perDeviceTrainBatchSize: 1 with examples of (\d+) tokens at most \(maxLength\) would fit$/
+        .exec(String(error))!
+        .map(Number);
+      const shorter = long.map(({ inputIds }) => ({ inputIds: inputIds.slice(0, length) }));
+      expect(await trainWithin(100_000, { perDeviceTrainBatchSize: 1 }, shorter)).toBeNull();
+    });
+
+    it('says where nothing would fit', async () => {
+      expect(String(await trainWithin(500, {}))).toContain(
+        'not one token would fit: freeze more weights, use a 4-bit base',
+      );
+    });
   });
 });
 
