@@ -89,8 +89,8 @@ export class TrainingRun<M extends TrainableModel, E> {
     const { report } = this.#feed;
     reporter.line(`data: ${report.examples} examples, ${report.trainedTokens} trained tokens or labels in an epoch`);
     if (report.untrained.length > 0) {
-      const first = report.untrained.slice(0, 5).join(', ');
-      reporter.line(`${report.untrained.length} of ${report.examples} examples train nothing: ${first} ...`);
+      const first = report.untrained.slice(0, 5).join(', ') + (report.untrained.length > 5 ? ', ...' : '');
+      reporter.line(`${report.untrained.length} of ${report.examples} examples train nothing: ${first}`);
     }
     const memory = planMemory(model, {
       device,
