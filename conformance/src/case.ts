@@ -29,7 +29,7 @@ export class Case {
   static async open(folder: string): Promise<Case> {
     const manifest = await readManifest(folder);
     const file = manifest.files.tensors;
-    const stored = file === undefined ? new Map<string, TensorBytes>() : await readAll(`${folder}/${file}`);
+    const stored = file === undefined ? new Map<string, TensorBytes>() : await readEntries(`${folder}/${file}`);
     checkListed(manifest, stored);
     return new Case(folder, manifest, new Map([...stored].map(([name, bytes]) => [name, hostTensor(bytes)])));
   }
@@ -74,11 +74,7 @@ export class Case {
     return made;
   }
 
-  /** Tensors of another file of the case, such as a checkpoint in another format, by its key in the manifest's `files`. */
-  async file(key: string): Promise<Map<string, HostTensor>> {
-    return readFile(this.path(key));
-  }
-
+  /** Another file of the case, by its key in the manifest's `files`. */
   path(key: string): string {
     const file = this.manifest.files[key];
     if (file === undefined) throw new RangeError(`the manifest lists no file '${key}'`);
@@ -102,10 +98,11 @@ export class Case {
 
 /** All tensors of a safetensors file. */
 export async function readFile(path: string): Promise<Map<string, HostTensor>> {
-  return new Map([...(await readAll(path))].map(([name, bytes]) => [name, hostTensor(bytes)]));
+  return new Map([...(await readEntries(path))].map(([name, bytes]) => [name, hostTensor(bytes)]));
 }
 
-async function readAll(path: string): Promise<ReadonlyMap<string, TensorBytes>> {
+/** The same, as they are stored. */
+export async function readEntries(path: string): Promise<ReadonlyMap<string, TensorBytes>> {
   const source = await fileSource(path);
   try {
     return readSafetensors(await source.read(0, source.size), path).tensors;

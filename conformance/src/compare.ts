@@ -89,6 +89,9 @@ export async function compareCase(c: Case, outcome: Outcome): Promise<Comparison
     comparison.value(name, ownValue(outcome.values, name), expected, c.manifest.valueTolerances[name]);
   }
   await compareFiles(comparison, c, outcome);
+  for (const { name, actual, expected, tolerance } of outcome.also ?? []) {
+    comparison.value(name, actual, expected, tolerance);
+  }
   if (comparison.compared === 0) comparison.fail('the manifest expects nothing');
   return comparison;
 }
@@ -102,18 +105,15 @@ function compareTensors(comparison: Comparison, c: Case, outcome: Outcome): void
   }
 }
 
-/** Files of the case that the group computed too, or that the manifest gives tolerances for: name for name. */
+/** Files of the case that the manifest gives tolerances for: name for name. */
 async function compareFiles(comparison: Comparison, c: Case, { files = {} }: Outcome): Promise<void> {
-  const { fileTolerances } = c.manifest;
-  for (const file of new Set([...Object.keys(fileTolerances), ...Object.keys(files)])) {
+  for (const [file, tolerances] of Object.entries(c.manifest.fileTolerances)) {
     const expected = await readFile(`${c.folder}/${file}`);
-    const tolerances = fileTolerances[file];
-    const names = [expected.keys(), Object.keys(files[file] ?? {}), Object.keys(tolerances ?? {})];
-    for (const name of new Set(names.flatMap((list) => [...list]))) {
+    const names = new Set([...expected.keys(), ...Object.keys(files[file] ?? {}), ...Object.keys(tolerances)]);
+    for (const name of names) {
       const stored = expected.get(name);
-      const tolerance = tolerances ? tolerances[name] : EXACT;
       if (!stored) comparison.fail(`${file}: ${name}: the file has no such tensor`);
-      else comparison.tensor(`${file}: ${name}`, ownValue(files[file], name), stored, tolerance);
+      else comparison.tensor(`${file}: ${name}`, ownValue(files[file], name), stored, ownValue(tolerances, name));
     }
   }
 }
@@ -123,7 +123,7 @@ function ownValue<T>(table: Readonly<Record<string, T>> | undefined, name: strin
 }
 
 function isTolerance(tolerance: Tolerance | undefined): tolerance is Tolerance {
-  return tolerance?.exact === true || typeof tolerance?.atol === 'number' || typeof tolerance?.rtol === 'number';
+  return Boolean(tolerance?.exact) || typeof tolerance?.atol === 'number' || typeof tolerance?.rtol === 'number';
 }
 
 function shown({ atol = 0, rtol = 0, exact }: Tolerance): string {

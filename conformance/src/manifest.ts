@@ -4,7 +4,8 @@ import { readJsonFile } from '@burin/checkpoint';
 export interface Tolerance {
   readonly atol?: number;
   readonly rtol?: number;
-  readonly exact?: boolean;
+  /** Equal; the manifest may say here in words after which mapping. */
+  readonly exact?: boolean | string;
 }
 
 /** What the manifest says of one tensor of the case. */

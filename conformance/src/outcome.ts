@@ -1,5 +1,6 @@
 import { scope, type Tensor } from '@burin/tensor';
 import type { HostTensor } from './host-tensor.js';
+import type { Tolerance } from './manifest.js';
 
 /** What a group computed under the name of a tensor in the manifest. */
 export interface Actual extends HostTensor {
@@ -7,6 +8,15 @@ export interface Actual extends HostTensor {
   readonly mask?: HostTensor;
   /** Applied to both sides before they are compared: two codes may stand for one value. */
   readonly canonical?: (value: number) => number;
+}
+
+/** A comparison with what the case expects in another way: a file in a format of its own, or a second way to a result. */
+export interface Check {
+  readonly name: string;
+  /** Numbers, text, lists and tables, as for `values`. */
+  readonly actual: unknown;
+  readonly expected: unknown;
+  readonly tolerance: Tolerance;
 }
 
 /**
@@ -18,6 +28,7 @@ export interface Outcome {
   readonly values?: Readonly<Record<string, unknown>>;
   /** Tensors that other files of the case hold, by file name, then by tensor. */
   readonly files?: Readonly<Record<string, Readonly<Record<string, Actual>>>>;
+  readonly also?: readonly Check[];
 }
 
 /** Runs a group's work in a scope and reads what it returns; names without a tensor are left out. Frees all of it. */

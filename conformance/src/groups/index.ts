@@ -7,8 +7,10 @@ import { lora } from './lora.js';
 import { losses } from './losses.js';
 import { metrics } from './metrics.js';
 import { models } from './models.js';
+import { nf4 } from './nf4.js';
 import { norm } from './norm.js';
 import { optim } from './optim.js';
+import { peft } from './peft.js';
 import { rope } from './rope.js';
 
 /** What computes the cases of each group, by the manifest's `group`. */
@@ -20,7 +22,9 @@ export const groups: Readonly<Record<string, (c: Case) => Promise<Outcome>>> = {
   losses,
   metrics,
   models,
+  nf4,
   norm,
   optim,
+  peft,
   rope,
 };
