@@ -147,9 +147,17 @@ function targetsOf(
   target: AdapterFields['target_modules'] | undefined,
 ): 'all-linear' | RegExp | string[] {
   if (target === 'all-linear') return target;
-  if (typeof target === 'string') return new RegExp(`^(?:${target})$`);
+  if (typeof target === 'string') return wholeName(where, target);
   if (target && target.length > 0) return target;
   throw new CheckpointError(`${where}: target_modules must name a module at least, got ${JSON.stringify(target)}`);
+}
+
+function wholeName(where: string, pattern: string): RegExp {
+  try {
+    return new RegExp(`^(?:${pattern})$`);
+  } catch (cause) {
+    throw new CheckpointError(`${where}: target_modules must be a regular expression, got '${pattern}'`, { cause });
+  }
 }
 
 function asList<T>(value: T | T[] | null | undefined): T[] {

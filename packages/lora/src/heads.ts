@@ -5,14 +5,16 @@ import type { TaskType } from './options.js';
 /** Names of layers that turn hidden states into the model's answer: left out of `'all-linear'`. */
 const OUTPUT_HEADS = ['lm_head', 'embed_out', 'score', 'classifier'];
 
-/** Names of the head of a classifier, as PEFT knows them. */
-const CLASSIFIER_HEADS = ['classifier', 'score'];
+/** Names of the head that a task brings, as PEFT knows them. */
+const TASK_HEADS: Readonly<Partial<Record<TaskType, readonly string[]>>> = {
+  SEQ_CLS: ['classifier', 'score'],
+  TOKEN_CLS: ['classifier', 'score'],
+  QUESTION_ANS: ['qa_outputs'],
+};
 
-const CLASSIFICATION: readonly (TaskType | null)[] = ['SEQ_CLS', 'TOKEN_CLS'];
-
-/** Names of modules that a task trains along with the adapter: a new head. Those that the model has not are no error. */
+/** Names of modules that a task trains along with the adapter: a new head. A model has one of them. */
 export function taskHeads(taskType: TaskType | null): readonly string[] {
-  return CLASSIFICATION.includes(taskType) ? CLASSIFIER_HEADS : [];
+  return (taskType && TASK_HEADS[taskType]) ?? [];
 }
 
 /** Whether a Linear is an output head: by its name, or because it shares its weight with an embedding. */

@@ -4,6 +4,7 @@ import { AdapterSwitch } from './adapter-switch.js';
 import { attachAdapter } from './attach.js';
 import { LoraLinear } from './lora-linear.js';
 import { largestDifference, type Probe } from './measure.js';
+import { describeMerge, type MergeReport } from './merge-report.js';
 import { type LoraConfig, type LoraOptions, resolveOptions } from './options.js';
 import { type AdapterPlan, planAdapter } from './plan.js';
 import { type AdapterReport, describePlan } from './report.js';
@@ -11,17 +12,6 @@ import { SavedModule } from './saved-module.js';
 import { TrainedBiases } from './trained-biases.js';
 import { replaceWrappers } from './unload.js';
 import { isAllZero } from './values.js';
-
-/** What merging did. */
-export interface MergeReport {
-  readonly adapters: readonly string[];
-  /** Dotted names of the layers whose weight changed. */
-  readonly layers: readonly string[];
-  /** Those of them whose base was not stored as floats: they now hold its dequantized weight and the adapter's part. */
-  readonly dequantized: readonly string[];
-  /** The largest |difference| in what the probe returns; null without a probe. */
-  readonly largestDifference: number | null;
-}
 
 /** The two switches of an adapter that is added. */
 export interface AddAdapterOptions {
@@ -48,7 +38,7 @@ export class LoraModel<M extends Module = Module> {
   #merge: MergeReport | null = null;
   #isGone = false;
 
-  /** Freezes the model. @throws RangeError if it has adapters already */
+  /** Changes nothing yet: the first adapter freezes the model. @throws RangeError if it has adapters already */
   constructor(model: M) {
     for (const [name, module] of model.namedModules()) {
       if (!(module instanceof LoraLinear || module instanceof SavedModule)) continue;
@@ -57,7 +47,6 @@ export class LoraModel<M extends Module = Module> {
     this.model = model;
     this.#thawed = new Set(model.parameters().filter(({ requiresGrad }) => requiresGrad));
     this.#frozen = new Set(model.parameters().filter(({ requiresGrad }) => !requiresGrad));
-    model.requiresGrad_(false);
   }
 
   /** Names of the adapters, in the order in which they were added. */
@@ -140,6 +129,7 @@ export class LoraModel<M extends Module = Module> {
   ): AdapterReport {
     this.#unmergedOnly('addAdapter');
     this.#checkNew(name, config);
+    if (this.configs.size === 0) this.model.requiresGrad_(false);
     attachAdapter(this.model, this.#switch, { name, config, plan, trainable, rng });
     if (plan.biases.size > 0) this.#biases = new TrainedBiases(name, plan.biases, trainable);
     const report = describePlan(name, config, plan);
@@ -239,10 +229,13 @@ export class LoraModel<M extends Module = Module> {
     }
     const change = () => {
       for (const [, layer] of this.layers()) layer.merge(this.active);
-      this.#merge = this.#describeMerge(null);
+      this.#merge = describeMerge(this.active, this.layers(), null);
     };
     if (!probe) change();
-    else this.#merge = this.#describeMerge(await largestDifference(this.model, probe, change));
+    else {
+      const difference = await largestDifference(this.model, probe, change);
+      this.#merge = describeMerge(this.active, this.layers(), difference);
+    }
     return this.#merge!;
   }
 
@@ -278,16 +271,6 @@ export class LoraModel<M extends Module = Module> {
       parameter.requiresGrad = this.#thawed.size > 0 && !this.#frozen.has(parameter);
     }
     this.#isGone = true;
-  }
-
-  #describeMerge(difference: number | null): MergeReport {
-    const merged = [...this.layers()].filter(([, { isMerged }]) => isMerged);
-    return {
-      adapters: this.active,
-      layers: merged.map(([name]) => name),
-      dequantized: merged.filter(([, { isDequantized }]) => isDequantized).map(([name]) => name),
-      largestDifference: difference,
-    };
   }
 
   #showBiases(): void {

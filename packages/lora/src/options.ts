@@ -105,7 +105,20 @@ function checkConfig(who: string, config: LoraConfig): void {
   require(TASK_TYPES.includes(
     config.taskType,
   ), `${who}: taskType must be one of ${TASK_TYPES.join(', ')}`, config.taskType);
+  checkExpressions(who, config);
   require(config.targetModules.length > 0, `${who}: targetModules must name a module at least`, 'an empty list');
+}
+
+function checkExpressions(who: string, config: LoraConfig): void {
+  const { targetModules, excludeModules, rankPattern, alphaPattern, layersPattern } = config;
+  const patterns = [...(targetModules === 'all-linear' ? [] : targetModules), ...excludeModules, ...layersPattern];
+  for (const pattern of [...patterns, ...Object.keys(rankPattern), ...Object.keys(alphaPattern)]) {
+    try {
+      new RegExp(pattern);
+    } catch (cause) {
+      throw new RangeError(`${who}: '${String(pattern)}' must be a name or a regular expression`, { cause });
+    }
+  }
 }
 
 function require(holds: boolean, rule: string, got: unknown): void {

@@ -23,11 +23,11 @@ export interface AdapterPlan {
  */
 export function planAdapter(who: string, root: Module, config: LoraConfig, everyNameCounts = true): AdapterPlan {
   const modules = new Map(adaptableModules(root));
-  const saved = findSaved(who, modules, config);
+  const saved = findSaved(who, modules, config, everyNameCounts);
   const inSaved = (name: string) => [...saved.keys()].some((path) => name === path || name.startsWith(`${path}.`));
   const free = new Map([...modules].filter(([name]) => !inSaved(name)));
   const targets = findTargets(who, root, free, config, everyNameCounts);
-  return { targets, saved, biases: findBiases(root, targets, config) };
+  return { targets, saved, biases: findBiases(root, targets, inSaved, config) };
 }
 
 /** Every module below the root, but for what adapters brought with them. */
@@ -40,13 +40,18 @@ export function* adaptableModules(root: Module): Generator<[name: string, module
   }
 }
 
-function findSaved(who: string, modules: ReadonlyMap<string, Module>, config: LoraConfig): Map<string, Module> {
+function findSaved(
+  who: string,
+  modules: ReadonlyMap<string, Module>,
+  config: LoraConfig,
+  everyNameCounts: boolean,
+): Map<string, Module> {
   const found = new Map<string, Module>();
   const heads = taskHeads(config.taskType);
-  const wanted = new Set([...config.modulesToSave, ...heads]);
-  for (const pattern of wanted) {
+  for (const pattern of new Set([...config.modulesToSave, ...heads])) {
     const names = [...modules.keys()].filter((name) => matchesName(pattern, name));
-    if (names.length === 0 && !heads.includes(pattern)) throw noMatch(who, 'modulesToSave', pattern, modules, 'module');
+    const mustMatch = everyNameCounts && !heads.includes(pattern);
+    if (names.length === 0 && mustMatch) throw noMatch(who, 'modulesToSave', pattern, modules, 'module');
     for (const name of names) found.set(name, modules.get(name)!);
   }
   if (heads.length > 0 && found.size === 0) {
@@ -55,10 +60,20 @@ function findSaved(who: string, modules: ReadonlyMap<string, Module>, config: Lo
         'name it in modulesToSave',
     );
   }
-  for (const name of found.keys()) {
+  for (const [name, module] of found) {
+    refuseAdapted(who, name, module);
     for (const other of found.keys()) if (other.startsWith(`${name}.`)) found.delete(other); // it comes with the outer one
   }
   return found;
+}
+
+/** A copy of a module would copy the adapters of its layers as well. */
+function refuseAdapted(who: string, path: string, module: Module): void {
+  if (module instanceof SavedModule) return;
+  for (const [, inner] of module.namedModules()) {
+    if (!(inner instanceof LoraLinear)) continue;
+    throw new RangeError(`${who}: modulesToSave ${path} must hold no layer with an adapter; choose one or the other`);
+  }
 }
 
 function findTargets(
@@ -113,6 +128,7 @@ function matchTarget(
 function findBiases(
   root: Module,
   targets: ReadonlyMap<string, LinearLike>,
+  inSaved: (name: string) => boolean,
   { bias }: LoraConfig,
 ): Map<string, Parameter> {
   const found = new Map<string, Parameter>();
@@ -120,6 +136,7 @@ function findBiases(
   for (const [name, parameter] of root.namedParameters()) {
     if (!name.endsWith('.bias') || /\.(lora_A|lora_B|modules_to_save)\./.test(name)) continue;
     const holder = name.slice(0, -'.bias'.length);
+    if (inSaved(holder)) continue; // the copy has its own
     if (targets.has(holder)) found.set(`${holder}.base_layer.bias`, parameter);
     else if (bias === 'all' || targets.has(holder.replace(/\.base_layer$/, ''))) found.set(name, parameter);
   }

@@ -180,6 +180,8 @@ describe('applyLora', () => {
     [{ bias: 'some' as 'all' }, 'bias must be one of none, all, lora_only, got some'],
     [{ taskType: 'CHAT' as 'SEQ_CLS' }, 'taskType must be one of CAUSAL_LM,'],
     [{ targetModules: [] }, 'targetModules must name a module at least, got an empty list'],
+    [{ targetModules: '(q_proj' }, "applyLora: '(q_proj' must be a name or a regular expression"],
+    [{ rankPattern: { '[': 1 } }, "applyLora: '[' must be a name or a regular expression"],
     [{ adapterName: 'a.b' }, "a name must be of letters, digits, _ and -, got 'a.b'"],
   ])('refuses %j', (options, message) => {
     expect(() => applyLora(new TinyModel({ width: 4 }), { rng: rng(), ...options })).toThrow(message);

@@ -251,6 +251,7 @@ describe('promise 9: a save checks itself, a load is strict', () => {
     [{ r: 0 }, 'adapter_config.json: rank must be a whole number of 1 or more, got 0'],
     [{ target_modules: null }, 'target_modules must name a module at least, got null'],
     [{ target_modules: [3] }, 'target_modules must be text or a list of it, got [3]'],
+    [{ target_modules: '(q_proj' }, "target_modules must be a regular expression, got '(q_proj'"],
     [{ rank_pattern: { q_proj: 'x' } }, 'rank_pattern must be numbers by pattern'],
   ])('refuses %j', async (fields, message) => {
     await expect(loadAdapter(new TinyModel(), await altered(join(PEFT, 'lora_llama'), fields))).rejects.toThrow(

@@ -147,6 +147,13 @@ describe('several adapters', () => {
     expectClose(await model.forward(x).data(), before, EXACT);
   });
 
+  it('of which none has a copy of a layer that another adapts', () => {
+    const { lora } = build({ targetModules: ['q_proj'] });
+    expect(() => lora.addAdapter('second', { targetModules: ['v_proj'], modulesToSave: '0.self_attn', rng })).toThrow(
+      'addAdapter: modulesToSave model.layers.0.self_attn must hold no layer with an adapter; choose one or the other',
+    );
+  });
+
   it('of which one trains biases', () => {
     const { lora } = build({ bias: 'lora_only' });
     expect([...lora.adapterParameters('default').keys()].filter((name) => name.endsWith('bias'))).toEqual([
@@ -158,6 +165,11 @@ describe('several adapters', () => {
     expect(() => lora.addAdapter('second', { bias: 'all', rng })).toThrow(
       "addAdapter: one adapter at most may train biases: 'default' does; pass bias: 'none'",
     );
+    const headed = build({ bias: 'all', modulesToSave: 'lm_head' }).lora.adapterParameters('default');
+    expect([...headed.keys()].filter((name) => name.startsWith('lm_head'))).toEqual([
+      'lm_head.modules_to_save.default.weight',
+      'lm_head.modules_to_save.default.bias',
+    ]);
     expect([...build({ bias: 'all' }).lora.adapterParameters('default').keys()]).toContain(
       'model.layers.0.self_attn.k_proj.bias',
     );

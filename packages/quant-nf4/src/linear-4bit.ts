@@ -52,8 +52,10 @@ export class Linear4bit extends Module implements LinearLike {
     return this.weight.dequantize();
   }
 
-  /** A plain Linear that holds the dequantized weight and shares the bias. */
+  /** A plain Linear that holds the dequantized weight, frozen as it was, and shares the bias. */
   toLinear(): Linear {
-    return Linear.from(new Parameter(this.weight.dequantize()), this.bias).train(this.training);
+    return Linear.from(new Parameter(this.weight.dequantize(), { requiresGrad: false }), this.bias).train(
+      this.training,
+    );
   }
 }

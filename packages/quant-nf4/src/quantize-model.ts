@@ -54,7 +54,7 @@ export async function quantizeModel(model: Module, options: QuantizeModelOptions
 
 /**
  * Replaces each {@link Linear4bit} of a model by a plain Linear that holds its dequantized weight, in place and one at a
- * time. What quantizing lost is not had back.
+ * time. What quantizing lost is not had back, and the weights stay frozen: `model.requiresGrad_()` thaws them.
  */
 export async function dequantizeModel(model: Module): Promise<ConversionReport> {
   const layers: ConvertedLayer[] = [];
