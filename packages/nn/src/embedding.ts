@@ -1,58 +1,82 @@
-import { type DType, embedding, type Generator, ShapeError, type Tensor } from '@burin/tensor';
+import { type DType, embedding, type Generator, ShapeError, scope, type Tensor, zeros } from '@burin/tensor';
 import * as init from './init.js';
 import { Module } from './module.js';
 import type { Parameter } from './parameter.js';
 
 export interface EmbeddingOptions {
-  /** Rows of this id get no gradient. */
+  /** The vector of this id starts as zeros and gets no gradient. */
   paddingIndex?: number;
-  /** Standard deviation of the new weights; PyTorch's default is 1, Hugging Face models use 0.02. */
+  /** Standard deviation of the new weights. Default 1, as PyTorch; Hugging Face's models use 0.02. */
   std?: number;
+  /** Draws the weights. */
   rng: Generator;
+  /** How the table is stored: float32 (default), float16 or bfloat16. */
   dtype?: DType;
 }
 
+/** Parameters that are there already. */
 interface EmbeddingParameters {
   weight: Parameter;
   paddingIndex: number | undefined;
 }
 
-/** Learned vectors by id: `[...]` int32 -> `[..., C]`. Ids must be in 0 .. V − 1: see `checkIds`. */
+/** Learned vectors by id: `[...]` int32 -> `[..., C]` float32. */
 export class Embedding extends Module {
   readonly weight: Parameter; // [V, C]
   readonly paddingIndex: number | undefined;
 
-  /** `count` vectors of `width`, normal with `std`. */
+  /**
+   * `count` new vectors of `width`, normal with `std`. For a table that is there already see {@link Embedding.from}.
+   *
+   * @throws RangeError if a size is not a whole number of 1 or more, or `paddingIndex` is none of the ids
+   */
   constructor(count: number, width: number, options: EmbeddingOptions | EmbeddingParameters) {
     super();
-    this.weight = 'weight' in options ? options.weight : init.normal([count, width], 0, options.std ?? 1, options);
-    this.paddingIndex = options.paddingIndex;
+    const { paddingIndex } = options;
+    this.paddingIndex = paddingIndex;
+    if ('weight' in options) {
+      this.weight = options.weight;
+      return;
+    }
+    checkSizes(count, width, paddingIndex);
+    this.weight = init.normal([count, width], 0, options.std ?? 1, options);
+    if (paddingIndex !== undefined) {
+      scope(() => this.weight.assign_(zeros([1, width], { dtype: this.weight.dtype }), 0, paddingIndex));
+    }
   }
 
-  /** One of a table `[V, C]` that is there already; it may be shared, as a tied output head does. */
+  /**
+   * One of a table that is there already; it may be shared, as a tied output head does, and is not changed.
+   *
+   * @param weight - `[V, C]`
+   * @throws ShapeError if it has not two axes
+   */
   static from(weight: Parameter, { paddingIndex }: { paddingIndex?: number } = {}): Embedding {
     const [count, width] = weight.shape;
-    if (weight.shape.length !== 2)
+    if (weight.shape.length !== 2) {
       throw new ShapeError(`Embedding.from: the table must be [V, C], got [${weight.shape}]`);
+    }
     return new Embedding(count!, width!, { weight, paddingIndex });
   }
 
+  /**
+   * @param ids - int32 `[...]`, each 0 .. V − 1. A device cannot refuse another one, and reads the nearest row for it:
+   *   check ids on the host with `checkIds`.
+   * @returns `[..., C]`
+   */
   forward(ids: Tensor): Tensor {
     const { paddingIndex } = this;
     return embedding(this.weight, ids, paddingIndex === undefined ? {} : { paddingIndex });
   }
 }
 
-/**
- * Checks ids on the host, before they go to a device, which could not say that one is wrong.
- *
- * @throws RangeError that names the first id outside 0 .. count − 1 and its place
- */
-export function checkIds(ids: ArrayLike<number>, count: number, who: string): void {
-  for (let i = 0; i < ids.length; i++) {
-    const id = ids[i]!;
-    if (!Number.isInteger(id) || id < 0 || id >= count) {
-      throw new RangeError(`${who}: ids must be whole numbers from 0 to ${count - 1}, got ${id} at ${i}`);
+function checkSizes(count: number, width: number, paddingIndex = 0): void {
+  for (const size of [count, width]) {
+    if (!Number.isInteger(size) || size < 1) {
+      throw new RangeError(`Embedding: sizes must be whole numbers of 1 or more, got ${count} and ${width}`);
     }
+  }
+  if (!Number.isInteger(paddingIndex) || paddingIndex < 0 || paddingIndex >= count) {
+    throw new RangeError(`Embedding: paddingIndex must be one of the ids 0 to ${count - 1}, got ${paddingIndex}`);
   }
 }

@@ -1,19 +1,24 @@
+export { type BceOptions, bceWithLogits } from './bce-with-logits.js';
+export { type CrossEntropyOptions, crossEntropy } from './cross-entropy.js';
 export { Dropout } from './dropout.js';
-export { checkIds, Embedding, type EmbeddingOptions } from './embedding.js';
+export { Embedding, type EmbeddingOptions } from './embedding.js';
+export { checkIds, checkLabels } from './host-checks.js';
 export * as init from './init.js';
+export { type KlDivOptions, klDiv } from './kl-div.js';
 export { isLinearLike, Linear, type LinearLike, type LinearOptions } from './linear.js';
-export {
-  bceWithLogits,
-  type CrossEntropyOptions,
-  checkLabels,
-  crossEntropy,
-  klDiv,
-  mse,
-  type Reduction,
-} from './losses.js';
 export { buffer, Module } from './module.js';
+export { mse } from './mse.js';
 export { Parameter } from './parameter.js';
-export { sinusoidalPositions } from './positions.js';
+export { type SinusoidalOptions, sinusoidalPositions } from './positions.js';
+export type { Reduction } from './reduction.js';
 export { type HeadLayout, RotaryEmbedding } from './rotary.js';
-export { type RotaryOptions, type RotaryScaling, rotaryFrequencies } from './rotary-frequencies.js';
-export { type LoadReport, loadStateDict, stateDict } from './state.js';
+export {
+  type LinearScaling,
+  type Llama3Scaling,
+  type RotaryFrequencies,
+  type RotaryOptions,
+  type RotaryScaling,
+  rotaryFrequencies,
+  type YarnScaling,
+} from './rotary-frequencies.js';
+export { compareNames, type LoadReport, loadStateDict, refuseDifferences, stateDict, stateTargets } from './state.js';

@@ -2,44 +2,56 @@ import { type DType, full, type Generator, rand, randn, type Shape, type Tensor 
 import { Parameter } from './parameter.js';
 
 export interface InitOptions {
+  /** Draws the values. */
   rng: Generator;
-  /** How the values are stored; they are drawn as float32. */
+  /** How the values are stored; they are drawn as float32. Default float32. */
   dtype?: DType;
 }
 
-/** All zeros. */
+export interface KaimingOptions extends InitOptions {
+  /** Negative slope of the leaky ReLU that follows. Default √5, as PyTorch's Linear and PEFT's LoRA A. */
+  a?: number;
+}
+
+/** A parameter of zeros. */
 export function zeros(shape: Shape, options: { dtype?: DType } = {}): Parameter {
   return new Parameter(full(shape, 0, options));
 }
 
-/** All ones. */
+/** A parameter of ones. */
 export function ones(shape: Shape, options: { dtype?: DType } = {}): Parameter {
   return new Parameter(full(shape, 1, options));
 }
 
-/** Uniform in [low, high). */
+/** A parameter uniform in [low, high). */
 export function uniform(shape: Shape, low: number, high: number, options: InitOptions): Parameter {
   return stored(rand(shape, { rng: options.rng, low, high }), options);
 }
 
-/** Normal with a mean and a standard deviation. */
+/** A normal parameter with a mean and a standard deviation. */
 export function normal(shape: Shape, mean: number, std: number, options: InitOptions): Parameter {
   return stored(randn(shape, { rng: options.rng, mean, std }), options);
 }
 
 /**
- * Uniform in ±√(6 / ((1 + a²) · fanIn)), fan-in being the last axis; a is the negative slope of a leaky ReLU.
- * PyTorch's Linear and PEFT's LoRA A use a = √5, which gives ±1/√fanIn.
+ * A parameter uniform in ±√(6 / ((1 + a²) · fanIn)), which keeps the variance through a leaky ReLU of negative slope a.
+ * With a = √5 it is ±1/√fanIn.
  *
+ * @param shape - `[out, in]`: the fan-in is the last axis
  * @see He et al. 2015, https://arxiv.org/abs/1502.01852
  */
-export function kaimingUniform(shape: Shape, options: InitOptions & { a?: number }): Parameter {
+export function kaimingUniform(shape: Shape, options: KaimingOptions): Parameter {
   const { a = Math.sqrt(5) } = options;
   const bound = Math.sqrt(6 / ((1 + a * a) * fanIn(shape)));
   return uniform(shape, -bound, bound, options);
 }
 
-/** Uniform in ±√(6 / (fanIn + fanOut)). @see Glorot & Bengio 2010 */
+/**
+ * A parameter uniform in ±√(6 / (fanIn + fanOut)), which keeps the variance forwards and backwards.
+ *
+ * @param shape - `[out, in]`
+ * @see Glorot & Bengio 2010, https://proceedings.mlr.press/v9/glorot10a.html
+ */
 export function xavierUniform(shape: Shape, options: InitOptions): Parameter {
   const bound = Math.sqrt(6 / (fanIn(shape) + (shape[0] ?? 1)));
   return uniform(shape, -bound, bound, options);

@@ -3,9 +3,7 @@ import * as init from './init.js';
 import { Module } from './module.js';
 import type { Parameter } from './parameter.js';
 
-/**
- * What stands for a Linear: a plain one, a 4-bit one, one with an adapter. Whoever wraps one asks for nothing else.
- */
+/** What stands for a Linear: a plain one, a 4-bit one, one with an adapter. Whoever wraps one asks for nothing else. */
 export interface LinearLike extends Module {
   readonly inFeatures: number;
   readonly outFeatures: number;
@@ -17,23 +15,34 @@ export interface LinearLike extends Module {
 }
 
 export interface LinearOptions {
+  /** Default true. */
   bias?: boolean;
+  /** Draws the weights. */
   rng: Generator;
+  /** How weight and bias are stored: float32 (default), float16 or bfloat16. */
   dtype?: DType;
 }
 
+/** Parameters that are there already. */
 interface LinearParameters {
   weight: Parameter;
   bias: Parameter | null;
 }
 
-/** `y = x · weightᵀ + bias`. */
+/**
+ * `y = x · weightᵀ + bias`, `[..., in] -> [..., out]`; sums in float32 whatever the weight is stored as.
+ *
+ * @example
+ * const layer = new Linear(64, 2, { rng: new Generator(0) });
+ * layer.forward(ones([5, 64])).shape; // [5, 2]
+ */
 export class Linear extends Module implements LinearLike {
   readonly weight: Parameter; // [out, in]
   readonly bias: Parameter | null; // [out]
 
   /**
-   * A new one, initialised as PyTorch does: weight and bias uniform in ±1/√in.
+   * A new one, initialised as PyTorch does: weight and bias uniform in ±1/√in. For parameters that are there already see
+   * {@link Linear.from}.
    *
    * @throws RangeError if a width is not a whole number of 1 or more
    */
@@ -51,15 +60,25 @@ export class Linear extends Module implements LinearLike {
     }
     const bound = 1 / Math.sqrt(inFeatures);
     this.weight = init.kaimingUniform([outFeatures, inFeatures], options);
-    this.bias = options.bias === false ? null : init.uniform([outFeatures], -bound, bound, { rng: options.rng });
+    this.bias = options.bias === false ? null : init.uniform([outFeatures], -bound, bound, options);
   }
 
-  /** One of parameters that are there already; they may be shared with another module. */
+  /**
+   * One of parameters that are there already; they may be shared with another module.
+   *
+   * @param weight - `[out, in]`
+   * @param bias - `[out]`
+   * @throws ShapeError if they have other shapes
+   */
   static from(weight: Parameter, bias: Parameter | null = null): Linear {
     const [out, inner] = weight.shape;
-    if (weight.shape.length !== 2 || (bias && bias.size !== out)) {
+    if (weight.shape.length !== 2) {
+      throw new ShapeError(`Linear.from: the weight must be [out, in], got [${weight.shape}]`);
+    }
+    if (bias && `${bias.shape}` !== `${out}`) {
       throw new ShapeError(
-        `Linear.from: the weight must be [out, in] and the bias [out], got [${weight.shape}] and ${bias ? `[${bias.shape}]` : 'none'}`,
+        `Linear.from: the bias must have a number for each output: expected [${out}], got [${bias.shape}] ` +
+          `(the weight is [${weight.shape}])`,
       );
     }
     return new Linear(inner!, out!, { weight, bias });

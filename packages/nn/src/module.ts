@@ -1,8 +1,6 @@
 import { keep, Tensor } from '@burin/tensor';
+import { fieldsOf, replaceField } from './fields.js';
 import { Parameter } from './parameter.js';
-
-/** What a module may hold in a field: walked for parameters, buffers and submodules. */
-type Field = unknown;
 
 /**
  * A part of a model: a plain class whose fields are its parameters, buffers (other tensors) and submodules, directly or
@@ -11,6 +9,16 @@ type Field = unknown;
  * Names are dotted paths. A camelCase field gives a snake_case name, as Hugging Face checkpoints have it
  * (`selfAttn.qProj.weight` is `self_attn.q_proj.weight`); a field that begins with a capital or holds an underscore
  * is taken as it is (`LayerNorm`, `ln_1`).
+ *
+ * A part may stand in several places, but not inside itself: keep a reference upwards in a `#private` field.
+ *
+ * @example
+ * class Head extends Module {
+ *   readonly norm = new RmsNorm(64);
+ *   readonly outProj: Linear; // [64] -> [2]
+ *   ...
+ * }
+ * [...head.namedParameters()].map(([name]) => name); // ['norm.weight', 'out_proj.weight', 'out_proj.bias']
  */
 export abstract class Module {
   /** Training mode: dropout drops, batch statistics are taken. Changed by `train()` and `eval()`. */
@@ -21,7 +29,7 @@ export abstract class Module {
     for (const [name, value] of fieldsOf(this)) if (value instanceof Module) yield [name, value];
   }
 
-  /** This module and all below it, with their dotted names; this one's is empty. */
+  /** This module and all below it, with their dotted names; this one's is `prefix`, empty by default. */
   *namedModules(prefix = ''): Generator<[name: string, module: Module]> {
     yield [prefix, this];
     for (const [name, child] of this.children()) yield* child.namedModules(join(prefix, name));
@@ -59,32 +67,40 @@ export abstract class Module {
     }
   }
 
-  /** The module at a dotted name. @throws RangeError that lists what is there instead */
+  /**
+   * The module at a dotted name; the empty name is this one.
+   *
+   * @throws RangeError that lists what is there instead
+   * @example
+   * model.getModule('model.layers.0.self_attn.q_proj');
+   */
   getModule(path: string): Module {
-    const { parent, name } = this.locate(path);
-    if (path === '') return this;
-    const found = new Map(parent.children()).get(name);
-    if (!found) throw unknownModule(parent, path, name);
-    return found;
+    return path === '' ? this : this.locate(path, 'getModule').module;
   }
 
-  /** Puts `module` at a dotted name and returns what was there: how LoRA and 4-bit layers come in and go out. */
+  /**
+   * Puts `module` at a dotted name and returns what was there: how LoRA and 4-bit layers come in and go out. What was
+   * there is not freed.
+   *
+   * @throws RangeError that lists what is there, if no module has the name
+   */
   replaceModule(path: string, module: Module): Module {
-    const { parent, name } = this.locate(path);
-    const before = replaceField(parent, name, module);
-    if (!before) throw unknownModule(parent, path, name);
+    const { parent, name, module: before } = this.locate(path, 'replaceModule');
+    replaceField(parent, name, module);
     return before;
   }
 
-  private locate(path: string): { parent: Module; name: string } {
+  private locate(path: string, who: string): { parent: Module; name: string; module: Module } {
     let parent: Module = this;
-    let rest = path;
+    let name = path;
     for (;;) {
       const children = [...parent.children()];
-      const next = children.find(([name]) => rest.startsWith(`${name}.`));
-      if (!next) return { parent, name: rest };
+      const here = children.find(([child]) => child === name);
+      if (here) return { parent, name, module: here[1] };
+      const next = children.find(([child]) => name.startsWith(`${child}.`));
+      if (!next) throw unknownModule(who, path, name, children);
       parent = next[1];
-      rest = rest.slice(next[0].length + 1);
+      name = name.slice(next[0].length + 1);
     }
   }
 
@@ -110,7 +126,7 @@ export abstract class Module {
     for (const parameter of this.parameters()) parameter.zeroGrad();
   }
 
-  /** Frees the memory of every parameter and buffer. The module cannot be used any more. */
+  /** Frees every parameter, its gradient and every buffer, also those shared with other modules. A second call does nothing. */
   dispose(): void {
     for (const [, tensor] of this.namedTensors()) {
       tensor.zeroGrad();
@@ -119,57 +135,20 @@ export abstract class Module {
   }
 }
 
-/** A buffer that a module keeps: taken out of the scope in which the module is built. */
+/**
+ * A buffer that a module keeps: takes it out of the scope in which the module is built, so that it lives until the
+ * module is disposed of. Returns it.
+ */
 export function buffer<T extends Tensor>(tensor: T): T {
   return keep(tensor);
 }
 
-/** Own fields with their checkpoint names; arrays, Maps and plain objects contribute their items. */
-function* fieldsOf(module: Module): Generator<[name: string, value: Field]> {
-  for (const [key, value] of Object.entries(module)) yield* itemsOf(snakeCase(key), value);
-}
-
-function* itemsOf(name: string, value: Field): Generator<[name: string, value: Field]> {
-  if (value instanceof Module || value instanceof Tensor) yield [name, value];
-  else for (const [key, item] of entriesOf(value)) yield* itemsOf(`${name}.${key}`, item);
-}
-
-function entriesOf(value: Field): Iterable<[key: string | number, value: Field]> {
-  if (Array.isArray(value)) return value.entries() as Iterable<[number, Field]>;
-  if (value instanceof Map) return value as Map<string, Field>;
-  return isPlainObject(value) ? Object.entries(value) : [];
-}
-
-function isPlainObject(value: Field): value is Record<string, Field> {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-}
-
-/** Replaces the submodule of `holder` whose checkpoint name is `name`; what was there, or null if nothing was. */
-function replaceField(holder: object, name: string, module: Module, prefix = ''): Module | null {
-  const entries = prefix === '' ? Object.entries(holder) : entriesOf(holder);
-  for (const [key, value] of entries) {
-    const own = prefix === '' ? snakeCase(String(key)) : `${prefix}.${key}`;
-    if (own === name && value instanceof Module) {
-      if (holder instanceof Map) holder.set(key, module);
-      else (holder as Record<string | number, Field>)[key] = module;
-      return value;
-    }
-    const inside =
-      typeof value === 'object' && value !== null && !(value instanceof Module) && !(value instanceof Tensor);
-    const found = inside && name.startsWith(`${own}.`) ? replaceField(value, name, module, own) : null;
-    if (found) return found;
-  }
-  return null;
-}
-
-function unknownModule(parent: Module, path: string, name: string): RangeError {
-  const names = [...parent.children()].map(([child]) => child).join(', ') || 'none';
-  return new RangeError(`no module '${name}' at '${path}': there is ${names}`);
-}
-
-function snakeCase(name: string): string {
-  if (/^[A-Z]|_/.test(name)) return name;
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+function unknownModule(who: string, path: string, name: string, children: readonly [string, Module][]): RangeError {
+  const inside = path.length > name.length ? `'${path.slice(0, -name.length - 1)}'` : 'the module';
+  const names = children.map(([child]) => child).slice(0, 16);
+  return new RangeError(
+    `${who}: '${path}' must name a module: expected one of ${names.join(', ') || 'none'} in ${inside}, got '${name}'`,
+  );
 }
 
 function join(prefix: string, name: string): string {

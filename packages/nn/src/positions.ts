@@ -1,20 +1,28 @@
 import { type Tensor, tensor } from '@burin/tensor';
 
+export interface SinusoidalOptions {
+  /** Wavelengths go from 2π to 2π · base. Default 10000. */
+  base?: number;
+  /** `'interleaved'` (default) as in the paper; `'concatenated'`: all sines, then all cosines. */
+  layout?: 'interleaved' | 'concatenated';
+}
+
 /**
- * The fixed position encodings of the first Transformer: `[count, width]` float32.
+ * The fixed position encodings of the first Transformer. Angles are computed in float64.
  *
- *     pe[p, 2i] = sin(p / base^(2i / width))      pe[p, 2i + 1] = cos(the same)
+ *     pe[p, 2i] = sin(p / base^(2i / width))      pe[p, 2i + 1] = cos(p / base^(2i / width))
  *
- * @param options.layout - `'interleaved'` as in the paper; `'concatenated'`: all sines, then all cosines
- * @throws RangeError if `width` is odd
+ * @param count - how many positions
+ * @param width - C, even
+ * @returns float32 `[count, width]`
+ * @throws RangeError if a size is not a whole number of 1 or more, or `width` is odd
  * @see Vaswani et al. 2017, section 3.5, https://arxiv.org/abs/1706.03762
+ * @example
+ * const x = embeddings.add(sinusoidalPositions(512, 64).narrow(0, 0, tokens));
  */
-export function sinusoidalPositions(
-  count: number,
-  width: number,
-  { base = 10000, layout = 'interleaved' }: { base?: number; layout?: 'interleaved' | 'concatenated' } = {},
-): Tensor {
-  if (width % 2 !== 0) throw new RangeError(`sinusoidalPositions: the width must be even, got ${width}`);
+export function sinusoidalPositions(count: number, width: number, options: SinusoidalOptions = {}): Tensor {
+  const { base = 10000, layout = 'interleaved' } = options;
+  checkSizes(count, width);
   const half = width / 2;
   const table = new Float32Array(count * width);
   for (let p = 0; p < count; p++) {
@@ -26,4 +34,13 @@ export function sinusoidalPositions(
     }
   }
   return tensor(table, [count, width]);
+}
+
+function checkSizes(count: number, width: number): void {
+  if (!Number.isInteger(count) || count < 1) {
+    throw new RangeError(`sinusoidalPositions: count must be a whole number of 1 or more, got ${count}`);
+  }
+  if (!Number.isInteger(width) || width < 2 || width % 2 !== 0) {
+    throw new RangeError(`sinusoidalPositions: width must be an even number of 2 or more, got ${width}`);
+  }
 }

@@ -1,21 +1,36 @@
+/** All wavelengths times `factor`: positions are divided by it. Chen et al. 2023, https://arxiv.org/abs/2306.15595. */
+export interface LinearScaling {
+  type: 'linear';
+  factor: number;
+}
+
+/** Long wavelengths times `factor`, short ones kept, those between blended: as Llama 3.1's released code. */
+export interface Llama3Scaling {
+  type: 'llama3';
+  factor: number;
+  /** Longer than the original context divided by this is long. */
+  lowFreqFactor: number;
+  /** Shorter than the original context divided by this is short. */
+  highFreqFactor: number;
+  /** Tokens that the model saw before it was stretched. */
+  originalMaxPositionEmbeddings: number;
+}
+
+/** As llama3 with a ramp over the pairs, and a factor on cosine and sine. Peng et al. 2023, https://arxiv.org/abs/2309.00071. */
+export interface YarnScaling {
+  type: 'yarn';
+  factor: number;
+  originalMaxPositionEmbeddings: number;
+  /** Pairs that turn more often than this over the original context are kept. Default 32. */
+  betaFast?: number;
+  /** Pairs that turn less often than this are stretched. Default 1. */
+  betaSlow?: number;
+  /** Factor on cosine and sine. Default 0.1 · ln(factor) + 1, and 1 for a factor of 1 or less. */
+  attentionFactor?: number;
+}
+
 /** How a model stretches its rotary embedding to longer texts, by Hugging Face's names in camelCase. */
-export type RotaryScaling =
-  | { type: 'linear'; factor: number }
-  | {
-      type: 'llama3';
-      factor: number;
-      lowFreqFactor: number;
-      highFreqFactor: number;
-      originalMaxPositionEmbeddings: number;
-    }
-  | {
-      type: 'yarn';
-      factor: number;
-      originalMaxPositionEmbeddings: number;
-      betaFast?: number;
-      betaSlow?: number;
-      attentionFactor?: number;
-    };
+export type RotaryScaling = LinearScaling | Llama3Scaling | YarnScaling;
 
 export interface RotaryOptions {
   /** Elements of one head. */
@@ -24,23 +39,28 @@ export interface RotaryOptions {
   rotaryDim?: number;
   /** Base of the geometric series of wavelengths. Default 10000. */
   theta?: number;
+  /** Default null: not stretched. */
   scaling?: RotaryScaling | null;
 }
 
+export interface RotaryFrequencies {
+  /** Radians by which each pair turns from one position to the next, `[rotaryDim / 2]`. */
+  frequencies: Float64Array;
+  /** Factor on cosine and sine: yarn's, else 1. */
+  attentionScale: number;
+}
+
 /**
- * The angle by which each pair turns from one position to the next: `theta^(−2i / rotaryDim)`, stretched.
+ * The angle by which each pair turns from one position to the next: `theta^(−2i / rotaryDim)`, stretched by `scaling`.
  *
- * @returns radians `[rotaryDim / 2]`, and the factor that yarn puts on cosine and sine (else 1)
- * @throws RangeError if `rotaryDim` is odd or larger than `headDim`, or a factor is not positive
+ * @throws RangeError if `rotaryDim` is odd or larger than `headDim`, or theta or a factor is not greater than 0
+ * @see Su et al. 2021, https://arxiv.org/abs/2104.09864
  */
-export function rotaryFrequencies(options: RotaryOptions): { frequencies: Float64Array; attentionScale: number } {
+export function rotaryFrequencies(options: RotaryOptions): RotaryFrequencies {
   const { headDim, rotaryDim = headDim, theta = 10000, scaling = null } = options;
-  if (rotaryDim % 2 !== 0 || rotaryDim > headDim || rotaryDim < 2) {
-    throw new RangeError(`rotaryFrequencies: rotaryDim must be even and at most headDim ${headDim}, got ${rotaryDim}`);
-  }
+  checkOptions(headDim, rotaryDim, theta, scaling);
   const plain = Float64Array.from({ length: rotaryDim / 2 }, (_, i) => theta ** ((-2 * i) / rotaryDim));
   if (!scaling) return { frequencies: plain, attentionScale: 1 };
-  if (!(scaling.factor > 0)) throw new RangeError(`rotaryFrequencies: factor must be positive, got ${scaling.factor}`);
   switch (scaling.type) {
     case 'linear':
       return { frequencies: plain.map((frequency) => frequency / scaling.factor), attentionScale: 1 };
@@ -51,8 +71,19 @@ export function rotaryFrequencies(options: RotaryOptions): { frequencies: Float6
   }
 }
 
-/** Long wavelengths are stretched, short ones kept, those between blended (Llama 3.1's released code). */
-function llama3(frequency: number, scaling: Extract<RotaryScaling, { type: 'llama3' }>): number {
+function checkOptions(headDim: number, rotaryDim: number, theta: number, scaling: RotaryScaling | null): void {
+  if (!Number.isInteger(rotaryDim) || rotaryDim % 2 !== 0 || rotaryDim > headDim || rotaryDim < 2) {
+    throw new RangeError(
+      `rotaryFrequencies: rotaryDim must be even and from 2 to headDim ${headDim}, got ${rotaryDim}`,
+    );
+  }
+  if (!(theta > 0)) throw new RangeError(`rotaryFrequencies: theta must be greater than 0, got ${theta}`);
+  if (scaling && !(scaling.factor > 0)) {
+    throw new RangeError(`rotaryFrequencies: scaling.factor must be greater than 0, got ${scaling.factor}`);
+  }
+}
+
+function llama3(frequency: number, scaling: Llama3Scaling): number {
   const { factor, lowFreqFactor, highFreqFactor, originalMaxPositionEmbeddings: original } = scaling;
   const wavelength = (2 * Math.PI) / frequency;
   if (wavelength < original / highFreqFactor) return frequency;
@@ -61,14 +92,10 @@ function llama3(frequency: number, scaling: Extract<RotaryScaling, { type: 'llam
   return (1 - blend) * (frequency / factor) + blend * frequency;
 }
 
-/** Peng et al. 2023, https://arxiv.org/abs/2309.00071, section 3.2. */
-function yarn(
-  plain: Float64Array,
-  rotaryDim: number,
-  theta: number,
-  scaling: Extract<RotaryScaling, { type: 'yarn' }>,
-): { frequencies: Float64Array; attentionScale: number } {
+/** Section 3.2 of the paper, with the ramp's ends rounded as in its released code. */
+function yarn(plain: Float64Array, rotaryDim: number, theta: number, scaling: YarnScaling): RotaryFrequencies {
   const { factor, originalMaxPositionEmbeddings: original, betaFast = 32, betaSlow = 1 } = scaling;
+  // the pair, as a fraction, that turns so often over the original context
   const pairOfRotations = (rotations: number) =>
     (rotaryDim * Math.log(original / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
   const low = Math.max(Math.floor(pairOfRotations(betaFast)), 0);
@@ -77,5 +104,5 @@ function yarn(
     const ramp = Math.min(Math.max((i - low) / Math.max(high - low, 0.001), 0), 1); // 0 keeps, 1 stretches
     return frequency * (1 - ramp) + (frequency / factor) * ramp;
   });
-  return { frequencies, attentionScale: scaling.attentionFactor ?? 0.1 * Math.log(factor) + 1 };
+  return { frequencies, attentionScale: scaling.attentionFactor ?? 0.1 * Math.log(Math.max(factor, 1)) + 1 };
 }

@@ -1,9 +1,15 @@
-import { commonDevice, DtypeError, record, ShapeError, Tensor, tensor, widen } from '@burin/tensor';
+import { commonDevice, DtypeError, record, ShapeError, scope, Tensor, tensor, widen } from '@burin/tensor';
 import { buffer } from './module.js';
 import { type RotaryOptions, rotaryFrequencies } from './rotary-frequencies.js';
 
 /** Which axis counts tokens: `[B, H, T, D]` or `[B, T, H, D]`. */
 export type HeadLayout = 'bhtd' | 'bthd';
+
+interface RotaryTables {
+  cos: Tensor; // [rows, rotaryDim / 2] float32
+  sin: Tensor;
+  rows: number;
+}
 
 /**
  * Rotary position embedding: turns pairs of elements of queries and keys by an angle that grows with the position, so
@@ -17,8 +23,9 @@ export class RotaryEmbedding {
   readonly interleaved: boolean; // pairs (2i, 2i + 1) as GPT-J; else (i, i + rotaryDim / 2) as Llama
   readonly frequencies: Float64Array; // [rotaryDim / 2], radians a position
   readonly attentionScale: number; // yarn's factor on cosine and sine
-  #tables: { cos: Tensor; sin: Tensor; rows: number } | null = null;
+  #tables: RotaryTables | null = null;
 
+  /** @throws RangeError if a size or factor is out of range: see {@link rotaryFrequencies} */
   constructor(options: RotaryOptions & { interleaved?: boolean }) {
     const { frequencies, attentionScale } = rotaryFrequencies(options);
     this.headDim = options.headDim;
@@ -31,42 +38,44 @@ export class RotaryEmbedding {
   /**
    * Turns `x` to the given positions.
    *
-   * @param x - `[B, T, H, D]`, or `[B, H, T, D]` with `layout: 'bhtd'`
-   * @param positions - int32 `[B, T]`
-   * @param options.maxPosition - the largest position; tables are grown to hold it
-   * @throws ShapeError if the shapes do not fit
+   * @param x - `[B, T, H, D]`, or `[B, H, T, D]` with `layout: 'bhtd'`; floating
+   * @param positions - int32 `[B, T]`, none negative
+   * @param options.maxPosition - the largest position: the host, which builds the tables, cannot see it in `positions`
+   * @returns float32, the shape of `x`
+   * @throws ShapeError if the shapes do not fit; DtypeError if positions are not int32; RangeError if `maxPosition` is not
+   *   a whole number of 0 or more
    */
   apply(
     x: Tensor,
     positions: Tensor,
     { layout = 'bthd', maxPosition }: { layout?: HeadLayout; maxPosition: number },
   ): Tensor {
-    const wide = widen(x, 'rotary');
-    checkRotary(wide, positions, this.headDim, layout);
-    const { cos, sin, rows } = this.tables(maxPosition + 1);
-    const rotate = (input: Tensor, inverse: boolean): Tensor => {
-      const y = Tensor.allocate(input.shape, 'float32', commonDevice('rotary', input, positions, cos));
-      const at = positions.storage.buffer;
-      input.device.kernels.rope({
-        x: input.storage.buffer,
-        y: y.storage.buffer,
-        positions: at,
-        cos: cos.storage.buffer,
-        sin: sin.storage.buffer,
-        ...sizesOf(input, layout),
-        rotaryDim: this.rotaryDim,
-        interleaved: this.interleaved,
-        inverse,
-        tableRows: rows,
-      });
-      return y;
-    };
-    // The positions are saved so that their memory lives until the backward pass.
-    return record('rotary', [wide], rotate(wide, false), [positions, cos, sin], (g) => [rotate(g, true)]);
+    return scope(() => {
+      const wide = widen(x, 'RotaryEmbedding');
+      checkOperands(wide, positions, this.headDim, layout, maxPosition);
+      const tables = this.tables(maxPosition + 1);
+      const turn = (input: Tensor, inverse: boolean) => this.turn(input, positions, tables, layout, inverse);
+      // saved for their memory alone, which must live until the backward pass has turned the gradient back
+      return record('rotary', [wide], turn(wide, false), [positions, tables.cos, tables.sin], (g) => [turn(g, true)]);
+    });
   }
 
-  /** Cosine and sine, `[rows, rotaryDim / 2]` each, for at least `rows` positions. */
-  tables(rows: number): { cos: Tensor; sin: Tensor; rows: number } {
+  private turn(x: Tensor, positions: Tensor, tables: RotaryTables, layout: HeadLayout, inverse: boolean): Tensor {
+    const { rotaryDim, interleaved } = this;
+    const { cos, sin, rows: tableRows } = tables;
+    const device = commonDevice('RotaryEmbedding', x, positions, cos);
+    const y = Tensor.allocate(x.shape, 'float32', device);
+    device.kernels.rope({
+      ...{ x: x.storage.buffer, y: y.storage.buffer, positions: positions.storage.buffer },
+      ...{ cos: cos.storage.buffer, sin: sin.storage.buffer, tableRows },
+      ...sizesOf(x, layout),
+      ...{ rotaryDim, interleaved, inverse },
+    });
+    return y;
+  }
+
+  /** Cosine and sine, `[rows, rotaryDim / 2]` each, for at least `rows` positions; angles in float64. This object's own. */
+  tables(rows: number): RotaryTables {
     if (this.#tables && this.#tables.rows >= rows) return this.#tables;
     const grown = Math.max(rows, 2 * (this.#tables?.rows ?? 32));
     const half = this.frequencies.length;
@@ -102,14 +111,22 @@ function sizesOf(x: Tensor, layout: HeadLayout) {
   return { batch, heads, tokens, headDim, strides };
 }
 
-function checkRotary(x: Tensor, positions: Tensor, headDim: number, layout: HeadLayout): void {
+function checkOperands(x: Tensor, positions: Tensor, headDim: number, layout: HeadLayout, maxPosition: number): void {
   const axes = layout === 'bthd' ? '[B, T, H, D]' : '[B, H, T, D]';
   if (x.shape.length !== 4 || x.shape[3] !== headDim) {
-    throw new ShapeError(`rotary: x must be ${axes} with D = ${headDim}, got [${x.shape}]`);
+    throw new ShapeError(`RotaryEmbedding: x must be ${axes}: expected D = ${headDim}, got [${x.shape}]`);
   }
   const { batch, tokens } = sizesOf(x, layout);
-  if (positions.dtype !== 'int32') throw new DtypeError(`rotary: positions must be int32, got ${positions.dtype}`);
-  if (positions.shape.length !== 2 || positions.shape[0] !== batch || positions.shape[1] !== tokens) {
-    throw new ShapeError(`rotary: positions must be [B, T]: expected [${batch},${tokens}], got [${positions.shape}]`);
+  if (positions.dtype !== 'int32') {
+    throw new DtypeError(`RotaryEmbedding: positions must be int32, got ${positions.dtype}`);
+  }
+  if (`${positions.shape}` !== `${[batch, tokens]}`) {
+    throw new ShapeError(
+      `RotaryEmbedding: positions must be [B, T]: expected [${batch},${tokens}], got [${positions.shape}] ` +
+        `(x is [${x.shape}])`,
+    );
+  }
+  if (!Number.isInteger(maxPosition) || maxPosition < 0) {
+    throw new RangeError(`RotaryEmbedding: maxPosition must be a whole number of 0 or more, got ${maxPosition}`);
   }
 }

@@ -1,53 +1,68 @@
 import { ShapeError, type Tensor } from '@burin/tensor';
 import type { Module } from './module.js';
 
-/** Every parameter and buffer of a module by its dotted name. The tensors are the module's own. */
+/** Which names of a module and of a checkpoint have no counterpart. */
+export interface LoadReport {
+  /** Names the module has and the checkpoint has not; a tied tensor counts once, under its first name. */
+  missing: string[];
+  /** Names the checkpoint has and the module has not. */
+  unexpected: string[];
+}
+
+/** Every parameter and buffer of a module by its dotted name, tied ones once. The tensors are the module's own. */
 export function stateDict(module: Module): Map<string, Tensor> {
   return new Map<string, Tensor>([...module.namedParameters(), ...module.namedBuffers()]);
 }
 
-export interface LoadReport {
-  /** Names the module has and `state` has not. */
-  missing: string[];
-  /** Names `state` has and the module has not. */
-  unexpected: string[];
+/** The same, tied tensors under each of their names: where a checkpoint may put its values. */
+export function stateTargets(module: Module): Map<string, Tensor> {
+  return new Map<string, Tensor>([...module.namedParameters({ duplicates: true }), ...module.namedBuffers()]);
 }
 
 /**
  * Copies `state` into the module's parameters and buffers, converting to how they are stored. A tied parameter may come
- * under any of its names.
+ * under any of its names. Nothing is copied where an error is thrown.
  *
  * @param options.strict - refuse missing and unexpected names. Default true.
  * @throws ShapeError that names the tensor and both shapes; RangeError that lists missing and unexpected names
+ * @example
+ * loadStateDict(head, new Map([['weight', tensor(values, [2, 64])]]), { strict: false }); // { missing: ['bias'], ... }
  */
 export function loadStateDict(
   module: Module,
   state: ReadonlyMap<string, Tensor>,
   { strict = true }: { strict?: boolean } = {},
 ): LoadReport {
-  const own = new Map<string, Tensor>([...module.namedParameters({ duplicates: true }), ...module.namedBuffers()]);
-  const report = compareNames(own, state);
-  if (strict && report.missing.length + report.unexpected.length > 0) {
-    throw new RangeError(
-      `loadStateDict: names differ: missing ${list(report.missing)}; unexpected ${list(report.unexpected)}`,
-    );
-  }
+  const targets = stateTargets(module);
+  const report = compareNames(targets, state.keys());
+  if (strict) refuseDifferences('loadStateDict', report);
   for (const [name, source] of state) {
-    const target = own.get(name);
-    if (!target) continue;
-    if (`${target.shape}` !== `${source.shape}`) {
-      throw new ShapeError(`${name}: expected [${target.shape}], got [${source.shape}]`);
+    const target = targets.get(name);
+    if (target && `${target.shape}` !== `${source.shape}`) {
+      throw new ShapeError(`loadStateDict: ${name}: expected [${target.shape}], got [${source.shape}]`);
     }
   }
-  for (const [name, source] of state) own.get(name)?.copy_(source);
+  for (const [name, source] of state) targets.get(name)?.copy_(source);
   return report;
 }
 
-function compareNames(own: ReadonlyMap<string, Tensor>, state: ReadonlyMap<string, Tensor>): LoadReport {
-  const given = new Set([...state.keys()].map((name) => own.get(name)));
-  const missing = new Map<Tensor, string>(); // a tied tensor is missing once
-  for (const [name, tensor] of own) if (!given.has(tensor) && !missing.has(tensor)) missing.set(tensor, name);
-  return { missing: [...missing.values()], unexpected: [...state.keys()].filter((name) => !own.has(name)) };
+/** Compares the names of {@link stateTargets} with those of a checkpoint. */
+export function compareNames(targets: ReadonlyMap<string, Tensor>, given: Iterable<string>): LoadReport {
+  const names = new Set(given);
+  const filled = new Set([...names].map((name) => targets.get(name)));
+  const missing = new Map<Tensor, string>();
+  for (const [name, tensor] of targets) {
+    if (!filled.has(tensor) && !missing.has(tensor)) missing.set(tensor, name);
+  }
+  return { missing: [...missing.values()], unexpected: [...names].filter((name) => !targets.has(name)) };
+}
+
+/** @throws RangeError that lists the names, if there are any; `who` is put before it */
+export function refuseDifferences(who: string, { missing, unexpected }: LoadReport): void {
+  if (missing.length + unexpected.length === 0) return;
+  throw new RangeError(
+    `${who}: the names must be those of the module: missing ${list(missing)}; unexpected ${list(unexpected)}`,
+  );
 }
 
 function list(names: readonly string[]): string {
