@@ -67,7 +67,7 @@ export async function prepare(method: Method, task: Task) {
   const causal = await LlamaForCausalLM.fromPretrained(task.base);
   const model = LlamaForSequenceClassification.fromCausal(causal, { numLabels: 2, rng });
   if (!causal.config.tieWordEmbeddings) causal.lmHead.dispose();
-  const quantized = method.quantize ? quantizeModel(model, { type: 'nf4', doubleQuant: true }) : null;
+  const quantized = method.quantize ? await quantizeModel(model, { type: 'nf4', doubleQuant: true }) : null;
   const lora = method.lora ? applyLora(model, { rank: RANK, alpha: 2 * RANK, taskType: 'SEQ_CLS', rng }) : null;
   return { model, lora, quantized };
 }

@@ -14,7 +14,7 @@ const examples = JSON.parse(await readFile(file, 'utf8')) as Example[];
 
 const causal = await LlamaForCausalLM.fromPretrained(base);
 const adapted = LlamaForSequenceClassification.fromCausal(causal, { numLabels: 2, rng: new Generator(0) });
-quantizeModel(adapted, { type: 'nf4', doubleQuant: true });
+await quantizeModel(adapted, { type: 'nf4', doubleQuant: true });
 await loadAdapter(adapted, `${out}/adapter`); // brings the classification head along
 const adapter = await logitsOf(adapted, examples);
 

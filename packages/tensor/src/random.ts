@@ -1,7 +1,7 @@
 import { record } from './autograd.js';
 import { type DeviceLike, resolveDevice } from './devices.js';
 import type { RandomStream } from './kernels/random.js';
-import { widen } from './ops/operand.js';
+import { widened } from './ops/operand.js';
 import { checkShape, type Shape } from './shape.js';
 import { Tensor } from './tensor.js';
 
@@ -156,10 +156,11 @@ export function randperm(count: number, rng: Generator): Promise<Int32Array> {
  */
 export function dropout(input: Tensor, p: number, rng: Generator): Tensor {
   if (!(p >= 0 && p < 1)) throw new RangeError(`dropout: p must be in [0, 1), got ${p}`);
-  const x = widen(input, 'dropout');
-  if (p === 0) return x;
-  const stream = rng.reserve(x.size);
-  return record('dropout', [x], masked(x, p, stream), [], (g) => [masked(g, p, stream)]);
+  if (p === 0) return input;
+  return widened('dropout', [input], (x) => {
+    const stream = rng.reserve(x.size);
+    return record('dropout', [x], masked(x, p, stream), [], (g) => [masked(g, p, stream)]);
+  });
 }
 
 function masked(x: Tensor, p: number, stream: RandomStream): Tensor {

@@ -38,14 +38,7 @@ export interface ElementwiseKernels {
   unary(op: UnaryOp, x: DeviceBuffer, y: DeviceBuffer, size: number, parameter: number): void;
 
   /** `dx = g · f'(x)`. The derivative of relu, abs, clamp at the kink is 0 (clamp: 1 where x equals the bound). */
-  unaryBackward(
-    op: UnaryOp,
-    x: DeviceBuffer,
-    g: DeviceBuffer,
-    dx: DeviceBuffer,
-    size: number,
-    parameter: number,
-  ): void;
+  unaryBackward(op: UnaryOp, x: DeviceBuffer, g: DeviceBuffer, dx: DeviceBuffer, size: number, parameter: number): void;
 
   /**
    * `y = a op b` over `shape`, broadcast by strides (elements; 0 repeats an axis). y is contiguous and may be `a` or

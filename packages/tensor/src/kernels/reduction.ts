@@ -40,12 +40,5 @@ export interface ReductionKernels {
   softmax(x: DeviceBuffer, y: DeviceBuffer, rows: number, cols: number, log: boolean): void;
 
   /** softmax: `dx = y · (g − Σ g·y)`; log: `dx = g − exp(y) · Σ g`. dx may be g. */
-  softmaxBackward(
-    y: DeviceBuffer,
-    g: DeviceBuffer,
-    dx: DeviceBuffer,
-    rows: number,
-    cols: number,
-    log: boolean,
-  ): void;
+  softmaxBackward(y: DeviceBuffer, g: DeviceBuffer, dx: DeviceBuffer, rows: number, cols: number, log: boolean): void;
 }

@@ -1,10 +1,11 @@
 import { record } from '../autograd.js';
 import { DtypeError, ShapeError } from '../errors.js';
 import type { BinaryOp } from '../kernels/elementwise.js';
+import { scope } from '../scope.js';
 import { broadcastShapes, broadcastStrides, type Shape, sameShape } from '../shape.js';
 import { checkTensor, type Operand, Tensor } from '../tensor.js';
 import { addScalar, mulScalar, neg, powScalar, reciprocal } from './math.js';
-import { commonDevice, sumTo, widen } from './operand.js';
+import { commonDevice, sumTo, widen, widened } from './operand.js';
 
 /** `a op b`, broadcast, not recorded. */
 function apply(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
@@ -27,63 +28,69 @@ function apply(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
 export function add(a: Operand, b: Operand): Tensor {
   if (typeof b === 'number') return addScalar(operand(a, 'add'), b);
   if (typeof a === 'number') return addScalar(b, a);
-  const [x, z] = [widen(a, 'add'), widen(b, 'add')];
-  return record('add', [x, z], apply('add', x, z), [], (g, { needs }) => [
-    needs(0) ? sumTo(g, x.shape) : null,
-    needs(1) ? sumTo(g, z.shape) : null,
-  ]);
+  return widened('add', [a, b], (x, z) =>
+    record('add', [x, z], apply('add', x, z), [], (g, { needs }) => [
+      needs(0) ? sumTo(g, x.shape) : null,
+      needs(1) ? sumTo(g, z.shape) : null,
+    ]),
+  );
 }
 
 /** `a − b`, broadcast. */
 export function sub(a: Operand, b: Operand): Tensor {
   if (typeof b === 'number') return addScalar(operand(a, 'sub'), -b);
-  if (typeof a === 'number') return addScalar(neg(b), a);
-  const [x, z] = [widen(a, 'sub'), widen(b, 'sub')];
-  return record('sub', [x, z], apply('sub', x, z), [], (g, { needs }) => [
-    needs(0) ? sumTo(g, x.shape) : null,
-    needs(1) ? neg(sumTo(g, z.shape)) : null,
-  ]);
+  if (typeof a === 'number') return scope(() => addScalar(neg(b), a));
+  return widened('sub', [a, b], (x, z) =>
+    record('sub', [x, z], apply('sub', x, z), [], (g, { needs }) => [
+      needs(0) ? sumTo(g, x.shape) : null,
+      needs(1) ? neg(sumTo(g, z.shape)) : null,
+    ]),
+  );
 }
 
 /** `a · b` element by element, broadcast. */
 export function mul(a: Operand, b: Operand): Tensor {
   if (typeof b === 'number') return mulScalar(operand(a, 'mul'), b);
   if (typeof a === 'number') return mulScalar(b, a);
-  const [x, z] = [widen(a, 'mul'), widen(b, 'mul')];
-  const saved = [...(z.requiresGrad ? [x] : []), ...(x.requiresGrad ? [z] : [])];
-  return record('mul', [x, z], apply('mul', x, z), saved, (g, context) => [
-    context.needs(0) ? sumTo(apply('mul', g, context.saved.at(-1)!), x.shape) : null,
-    context.needs(1) ? sumTo(apply('mul', g, context.saved[0]!), z.shape) : null,
-  ]);
+  return widened('mul', [a, b], (x, z) => {
+    const saved = [...(z.requiresGrad ? [x] : []), ...(x.requiresGrad ? [z] : [])];
+    return record('mul', [x, z], apply('mul', x, z), saved, (g, context) => [
+      context.needs(0) ? sumTo(apply('mul', g, context.saved.at(-1)!), x.shape) : null,
+      context.needs(1) ? sumTo(apply('mul', g, context.saved[0]!), z.shape) : null,
+    ]);
+  });
 }
 
 /** `a / b`, broadcast. Division by 0 gives ±∞ or NaN, as floats do. */
 export function div(a: Operand, b: Operand): Tensor {
   if (typeof b === 'number') return mulScalar(operand(a, 'div'), 1 / b);
-  if (typeof a === 'number') return mulScalar(reciprocal(b), a);
-  const [x, z] = [widen(a, 'div'), widen(b, 'div')];
-  const y = apply('div', x, z);
-  return record('div', [x, z], y, z.requiresGrad ? [z, y] : [z], (g, { saved, needs }) => {
-    const quotient = apply('div', g, saved[0]!); // g / b
-    return [
-      needs(0) ? sumTo(quotient, x.shape) : null,
-      needs(1) ? neg(sumTo(apply('mul', quotient, saved[1]!), z.shape)) : null, // −g/b · a/b
-    ];
+  if (typeof a === 'number') return scope(() => mulScalar(reciprocal(b), a));
+  return widened('div', [a, b], (x, z) => {
+    const y = apply('div', x, z);
+    return record('div', [x, z], y, z.requiresGrad ? [z, y] : [z], (g, { saved, needs }) => {
+      const quotient = apply('div', g, saved[0]!); // g / b
+      return [
+        needs(0) ? sumTo(quotient, x.shape) : null,
+        needs(1) ? neg(sumTo(apply('mul', quotient, saved[1]!), z.shape)) : null, // −g/b · a/b
+      ];
+    });
   });
 }
 
 /** `a ** b`, broadcast. The gradient of a tensor exponent is 0 where the base is 0. */
 export function pow(a: Operand, b: Operand): Tensor {
   if (typeof b === 'number') return powScalar(operand(a, 'pow'), b);
-  const base = typeof a === 'number' ? Tensor.allocate([], 'float32', b.device).fill_(a) : a;
-  const [x, z] = [widen(base, 'pow'), widen(b, 'pow')];
-  const y = apply('pow', x, z);
-  return record('pow', [x, z], y, [x, z, y], (g, { saved, needs }) => {
-    const [x, z, y] = saved as [Tensor, Tensor, Tensor];
-    return [
-      needs(0) ? sumTo(g.mul(z).mul(apply('pow', x, z.sub(1))), x.shape) : null,
-      needs(1) ? sumTo(g.mul(y).mul(logOrZero(x)), z.shape) : null,
-    ];
+  return scope(() => {
+    const base = typeof a === 'number' ? Tensor.allocate([], 'float32', b.device).fill_(a) : a;
+    const [x, z] = [widen(base, 'pow'), widen(b, 'pow')];
+    const y = apply('pow', x, z);
+    return record('pow', [x, z], y, [x, z, y], (g, { saved, needs }) => {
+      const [x, z, y] = saved as [Tensor, Tensor, Tensor];
+      return [
+        needs(0) ? sumTo(g.mul(z).mul(apply('pow', x, z.sub(1))), x.shape) : null,
+        needs(1) ? sumTo(g.mul(y).mul(logOrZero(x)), z.shape) : null,
+      ];
+    });
   });
 }
 
@@ -103,14 +110,15 @@ export function minimum(a: Tensor, b: Tensor): Tensor {
 }
 
 function extremum(op: 'maximum' | 'minimum', a: Tensor, b: Tensor, half: number): Tensor {
-  const [x, z] = [widen(a, op), widen(b, op)];
-  return record(op, [x, z], apply(op, x, z), [x, z], (g, { saved, needs }) => {
-    const side = apply('sub', saved[0]!, saved[1]!).sign(); // 1 where a > b, 0 where equal
-    return [
-      needs(0) ? sumTo(g.mul(side.mul(half).add(0.5)), x.shape) : null,
-      needs(1) ? sumTo(g.mul(side.mul(-half).add(0.5)), z.shape) : null,
-    ];
-  });
+  return widened(op, [a, b], (x, z) =>
+    record(op, [x, z], apply(op, x, z), [x, z], (g, { saved, needs }) => {
+      const side = apply('sub', saved[0]!, saved[1]!).sign(); // 1 where a > b, 0 where equal
+      return [
+        needs(0) ? sumTo(g.mul(side.mul(half).add(0.5)), x.shape) : null,
+        needs(1) ? sumTo(g.mul(side.mul(-half).add(0.5)), z.shape) : null,
+      ];
+    }),
+  );
 }
 
 /** `condition ? a : b`, broadcast; `condition` is uint8. */
@@ -119,14 +127,15 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   if (condition.dtype !== 'uint8') {
     throw new DtypeError(`where: the condition must be uint8 (0 is false), got ${condition.dtype}`);
   }
-  const [x, z] = [asTensor(a, condition), asTensor(b, condition)];
-  const y = select(condition, x, z);
-  return record('where', [x, z], y, [condition], (g, { saved, needs }) => {
-    const zero = asTensor(0, g);
-    return [
-      needs(0) ? sumTo(select(saved[0]!, g, zero), x.shape) : null,
-      needs(1) ? sumTo(select(saved[0]!, zero, g), z.shape) : null,
-    ];
+  return scope(() => {
+    const [x, z] = [asTensor(a, condition), asTensor(b, condition)];
+    return record('where', [x, z], select(condition, x, z), [condition], (g, { saved, needs }) => {
+      const zero = asTensor(0, g);
+      return [
+        needs(0) ? sumTo(select(saved[0]!, g, zero), x.shape) : null,
+        needs(1) ? sumTo(select(saved[0]!, zero, g), z.shape) : null,
+      ];
+    });
   });
 }
 

@@ -1,11 +1,15 @@
 import { record } from '../autograd.js';
 import type { UnaryOp } from '../kernels/elementwise.js';
+import { scope } from '../scope.js';
 import { Tensor } from '../tensor.js';
-import { widen } from './operand.js';
+import { widen, widened } from './operand.js';
 
 /** Runs one elementwise kernel and records its gradient, which is a kernel too and reads x alone. */
 function unary(op: UnaryOp, input: Tensor, parameter = 0): Tensor {
-  const x = widen(input, op);
+  return widened(op, [input], (x) => apply(op, x, parameter));
+}
+
+function apply(op: UnaryOp, x: Tensor, parameter: number): Tensor {
   const y = Tensor.allocate(x.shape, 'float32', x.device);
   x.device.kernels.unary(op, x.storage.buffer, y.storage.buffer, x.size, parameter);
   const linear = op === 'neg' || op === 'addScalar' || op === 'mulScalar';
@@ -75,9 +79,9 @@ export function gelu(x: Tensor, { approximate = 'none' }: { approximate?: 'none'
 
 /** −1, 0 or 1. Its gradient is 0 everywhere, so none is recorded. */
 export function sign(input: Tensor): Tensor {
-  const x = widen(input, 'sign');
-  const one = Tensor.allocate(x.shape, 'float32', x.device).fill_(1);
-  const y = unaryBackward('abs', x, one, 0); // the derivative of |x|
-  one.dispose();
-  return y;
+  return scope(() => {
+    const x = widen(input, 'sign');
+    const one = Tensor.allocate(x.shape, 'float32', x.device).fill_(1);
+    return unaryBackward('abs', x, one, 0); // the derivative of |x|
+  });
 }

@@ -1,9 +1,10 @@
 import { type BackwardContext, record } from '../autograd.js';
 import { DtypeError, ShapeError } from '../errors.js';
+import { scope } from '../scope.js';
 import { broadcastShapes, sameShape, sizeOf } from '../shape.js';
 import { checkTensor, Tensor } from '../tensor.js';
 import { expand, reshape } from './movement.js';
-import { commonDevice, sumTo, widen } from './operand.js';
+import { commonDevice, sumTo, widen, widened } from './operand.js';
 import { sum } from './reduction.js';
 
 /** Reads an operand with its last two axes exchanged, without a copy. */
@@ -52,17 +53,21 @@ function run(a: Tensor, b: Tensor, p: Product, y: Tensor, bias: Tensor | null, a
  * @throws ShapeError if the inner lengths differ or the leading axes do not broadcast
  */
 export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: MatmulOptions = {}): Tensor {
-  const [x, z] = [widen(a, 'matmul'), widen(b, 'matmul')];
+  return scope(() => product(widen(a, 'matmul'), widen(b, 'matmul'), transposeA, transposeB));
+}
+
+/** Vectors as matrices of one row or column. */
+function product(x: Tensor, z: Tensor, transposeA: boolean, transposeB: boolean): Tensor {
   if (x.shape.length === 0 || z.shape.length === 0) {
     throw new ShapeError(`matmul: operands need an axis at least, got [${x.shape}] and [${z.shape}]`);
   }
   if (x.shape.length === 1) {
-    const product = matmul(reshape(x, [1, -1]), z, { transposeB });
-    return reshape(product, [...product.shape.slice(0, -2), product.shape.at(-1)!]);
+    const y = product(reshape(x, [1, -1]), z, false, transposeB);
+    return reshape(y, [...y.shape.slice(0, -2), y.shape.at(-1)!]);
   }
   if (z.shape.length === 1) {
-    const product = matmul(x, reshape(z, [-1, 1]), { transposeA });
-    return reshape(product, product.shape.slice(0, -1));
+    const y = product(x, reshape(z, [-1, 1]), transposeA, false);
+    return reshape(y, y.shape.slice(0, -1));
   }
   return batched(x, z, transposeA, transposeB);
 }
@@ -169,7 +174,10 @@ function broadcastLead(x: Tensor, lead: readonly number[]): Tensor {
  * @throws ShapeError if the last axis of `x` is not `in`, or the bias is not `[out]`
  */
 export function linear(input: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
-  const x = widen(input, 'linear');
+  return widened('linear', [input], (x) => linearOf(x, weight, bias));
+}
+
+function linearOf(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   checkTensor(weight, 'linear');
   if (weight.dtype === 'int32' || weight.dtype === 'uint8') {
     throw new DtypeError(`linear: the weight must be floating-point, got ${weight.dtype}`);

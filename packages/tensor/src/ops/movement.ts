@@ -1,6 +1,7 @@
 import { record } from '../autograd.js';
 import { BYTES, type DType, isFloating } from '../dtype.js';
 import { DtypeError, ShapeError } from '../errors.js';
+import { scope } from '../scope.js';
 import {
   broadcastShapes,
   broadcastStrides,
@@ -134,9 +135,11 @@ export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
 
 /** Tensors of one shape along a new axis. */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
-  return cat(
-    tensors.map((tensor) => unsqueeze(tensor, axis)),
-    axis,
+  return scope(() =>
+    cat(
+      tensors.map((tensor) => unsqueeze(tensor, axis)),
+      axis,
+    ),
   );
 }
 

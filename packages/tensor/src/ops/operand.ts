@@ -1,5 +1,6 @@
 import type { Device } from '../device.js';
 import { DeviceError, DtypeError } from '../errors.js';
+import { scope } from '../scope.js';
 import { broadcastStrides, type Shape, sameShape } from '../shape.js';
 import { checkTensor, type Tensor } from '../tensor.js';
 
@@ -9,6 +10,16 @@ export function widen(x: Tensor, who: string): Tensor {
   if (x.dtype === 'float32') return x;
   if (x.dtype === 'float16' || x.dtype === 'bfloat16') return x.to('float32');
   throw new DtypeError(`${who}: a floating-point tensor is expected, got ${x.dtype}; convert it with .to('float32')`);
+}
+
+/** Runs `body` on operands made float32; what widening made is freed with it. */
+export function widened<T extends readonly Tensor[]>(who: string, operands: T, body: (...wide: T) => Tensor): Tensor {
+  for (const operand of operands) {
+    checkTensor(operand, who);
+    if (operand.dtype === 'float32') continue;
+    return scope(() => body(...(operands.map((x) => widen(x, who)) as readonly Tensor[] as T)));
+  }
+  return body(...operands);
 }
 
 /** The device that all operands are on. */

@@ -1,10 +1,11 @@
-import { record } from '../autograd.js';
-import { DtypeError } from '../errors.js';
+import { noGrad, record } from '../autograd.js';
+import { ShapeError } from '../errors.js';
 import type { ReduceOp } from '../kernels/reduction.js';
+import { scope } from '../scope.js';
 import { resolveAxis, type Shape, sizeOf } from '../shape.js';
 import { checkTensor, Tensor } from '../tensor.js';
 import { expand, permute, reshape } from './movement.js';
-import { widen } from './operand.js';
+import { widen, widened } from './operand.js';
 
 /** One axis or several, counted from the end if negative; left out: all of them. */
 export type Axes = number | readonly number[];
@@ -16,8 +17,10 @@ export function sum(x: Tensor, axes?: Axes, keepdim = false): Tensor {
 
 /** The mean over `axes`; NaN over an empty axis. */
 export function mean(x: Tensor, axes?: Axes, keepdim = false): Tensor {
-  const y = sum(x, axes, keepdim);
-  return y.mul(y.size / x.size);
+  return scope(() => {
+    const y = sum(x, axes, keepdim);
+    return y.mul(y.size / x.size);
+  });
 }
 
 /** The sum of absolute values over `axes`. */
@@ -47,25 +50,25 @@ export function amaxAbs(x: Tensor, axes?: Axes, keepdim = false): Tensor {
 
 /** int32 index of the first largest element along the last axis. No gradient. */
 export function argmax(x: Tensor): Tensor {
-  const wide = widen(x, 'argmax');
-  const cols = resolveLast(wide);
+  return scope(() => argmaxRows(widen(x, 'argmax')));
+}
+
+function argmaxRows(wide: Tensor): Tensor {
+  const cols = wide.shape.at(-1);
+  if (!cols) throw new ShapeError(`argmax: the last axis must not be empty, got [${wide.shape}]`);
   const y = Tensor.allocate(wide.shape.slice(0, -1), 'int32', wide.device);
   wide.device.kernels.argmax(wide.storage.buffer, y.storage.buffer, y.size, cols);
   return y;
 }
 
-function resolveLast(x: Tensor): number {
-  const cols = x.shape.at(-1);
-  if (!cols) throw new DtypeError(`argmax: the last axis must not be empty, got [${x.shape}]`);
-  return cols;
-}
-
 /** How many elements are NaN or infinite, as an int32 scalar. No gradient. */
 export function countNonFinite(x: Tensor): Tensor {
-  const wide = widen(x, 'countNonFinite');
-  const y = Tensor.allocate([], 'int32', wide.device);
-  wide.device.kernels.countNonFinite(wide.storage.buffer, y.storage.buffer, wide.size, false);
-  return y;
+  return scope(() => {
+    const wide = widen(x, 'countNonFinite');
+    const y = Tensor.allocate([], 'int32', wide.device);
+    wide.device.kernels.countNonFinite(wide.storage.buffer, y.storage.buffer, wide.size, false);
+    return y;
+  });
 }
 
 type ReductionGradient = (g: Tensor, x: Tensor, kept: Shape) => Tensor;
@@ -78,15 +81,19 @@ function reduceWith(
   gradient: ReductionGradient,
   saves = false,
 ): Tensor {
-  const x = widen(input, op);
-  const reduced = resolveAxes(x, axes, op);
-  const kept = x.shape.map((length, axis) => (reduced.includes(axis) ? 1 : length));
-  const y = asShape(reduce(op, x, reduced), keepdim ? kept : x.shape.filter((_, axis) => !reduced.includes(axis)));
-  return record(op, [x], y, saves ? [x] : [], (g, { saved }) => [gradient(g, saved[0] ?? x, kept)]);
+  return widened(op, [input], (x) => {
+    const reduced = resolveAxes(x, axes, op);
+    const kept = x.shape.map((length, axis) => (reduced.includes(axis) ? 1 : length));
+    const y = asShape(reduce(op, x, reduced), keepdim ? kept : x.shape.filter((_, axis) => !reduced.includes(axis)));
+    return record(op, [x], y, saves ? [x] : [], (g, { saved }) => [gradient(g, saved[0] ?? x, kept)]);
+  });
 }
 
 function extremum(op: 'max' | 'min' | 'maxAbs', input: Tensor, axes: Axes | undefined, keepdim: boolean): Tensor {
-  const wide = widen(input, op);
+  return scope(() => extremumOf(op, widen(input, op), axes, keepdim));
+}
+
+function extremumOf(op: 'max' | 'min' | 'maxAbs', wide: Tensor, axes: Axes | undefined, keepdim: boolean): Tensor {
   const reduced = resolveAxes(wide, axes, op);
   const others = wide.shape.flatMap((_, axis) => (reduced.includes(axis) ? [] : [axis]));
   const rows = others.map((axis) => wide.shape[axis]!);
@@ -94,19 +101,21 @@ function extremum(op: 'max' | 'min' | 'maxAbs', input: Tensor, axes: Axes | unde
   const x = ordered ? wide : permute(wide, [...others, ...reduced]); // [outer, length]
   const outer = sizeOf(rows);
   const length = sizeOf(reduced.map((axis) => wide.shape[axis]!));
-  if (length === 0) throw new DtypeError(`${op}: the axes to reduce must not be empty, got [${wide.shape}]`);
+  if (length === 0) throw new ShapeError(`${op}: the axes to reduce must not be empty, got [${wide.shape}]`);
   const y = Tensor.allocate(rows, 'float32', x.device);
   x.device.kernels.reduce(op, x.storage.buffer, y.storage.buffer, outer, length, 1);
   const result = record(op, [x], y, [x, y], (g, { saved }) => {
     const dx = Tensor.allocate(x.shape, 'float32', x.device);
-    const buffers = [saved[0]!, saved[1]!, g, dx].map((tensor) => tensor.storage.buffer);
-    const [bx, by, bg, bdx] = buffers as [
-      (typeof buffers)[0],
-      (typeof buffers)[0],
-      (typeof buffers)[0],
-      (typeof buffers)[0],
-    ];
-    x.device.kernels.reduceExtremumBackward(op, bx, by, bg, bdx, outer, length, 1);
+    x.device.kernels.reduceExtremumBackward(
+      op,
+      saved[0]!.storage.buffer,
+      saved[1]!.storage.buffer,
+      g.storage.buffer,
+      dx.storage.buffer,
+      outer,
+      length,
+      1,
+    );
     return [dx];
   });
   const kept = wide.shape.map((size, axis) => (reduced.includes(axis) ? 1 : size));
@@ -135,7 +144,7 @@ function reduce(op: ReduceOp, x: Tensor, axes: readonly number[]): Tensor {
     last = first;
   }
   if (y !== x) return y;
-  return op === 'sum' ? x.detach() : op === 'sumAbs' ? x.detach().abs() : x.detach().square();
+  return noGrad(() => (op === 'sumAbs' ? x.abs() : op === 'sumSquares' ? x.square() : x.detach()));
 }
 
 function asShape(x: Tensor, shape: Shape): Tensor {

@@ -1,8 +1,9 @@
 import { record } from '../autograd.js';
+import { scope } from '../scope.js';
 import { resolveAxis } from '../shape.js';
 import { Tensor } from '../tensor.js';
 import { transpose } from './movement.js';
-import { widen } from './operand.js';
+import { widened } from './operand.js';
 
 /** `exp(x − max) / Σ exp(x − max)` along `axis`. −∞ gives 0; a row of only −∞ gives zeros. */
 export function softmax(x: Tensor, axis = -1): Tensor {
@@ -16,10 +17,11 @@ export function logSoftmax(x: Tensor, axis = -1): Tensor {
 
 function along(input: Tensor, axis: number, log: boolean): Tensor {
   const who = log ? 'logSoftmax' : 'softmax';
-  const x = widen(input, who);
-  const at = resolveAxis(axis, x.shape.length, who);
-  if (at === x.shape.length - 1) return rows(x, log, who);
-  return transpose(rows(transpose(x, at, -1), log, who), at, -1);
+  return widened(who, [input], (x) => {
+    const at = resolveAxis(axis, x.shape.length, who);
+    if (at === x.shape.length - 1) return rows(x, log, who);
+    return scope(() => transpose(rows(transpose(x, at, -1), log, who), at, -1));
+  });
 }
 
 function rows(x: Tensor, log: boolean, who: string): Tensor {
