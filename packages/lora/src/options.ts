@@ -126,7 +126,7 @@ function require(holds: boolean, rule: string, got: unknown): void {
 }
 
 /** The first entry of a `rankPattern` or `alphaPattern` whose key matches the end of a dotted name, as in PEFT. */
-export function patternValue(patterns: Readonly<Record<string, number>>, name: string): number | undefined {
+function patternValue(patterns: Readonly<Record<string, number>>, name: string): number | undefined {
   return Object.entries(patterns).find(([key]) => new RegExp(`^(.*\\.)?(${key})$`).test(name))?.[1];
 }
 

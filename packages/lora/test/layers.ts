@@ -1,5 +1,5 @@
 import { Linear, Module, Parameter } from '@burin/nn';
-import { type DType, full, Generator, keep, type Tensor, tensor } from '@burin/tensor';
+import { type DType, Generator, keep, type Tensor, tensor } from '@burin/tensor';
 import { seededRandom } from '@burin/testing';
 import { applyLora, type LoraLinear, type LoraModel, type LoraOptions } from '../src/index.js';
 
@@ -37,7 +37,7 @@ export function loraWith(base: Linear, a: Float32Array, b: Float32Array, options
   return { lora, layer, a: layer.lora_A.get('default')!.weight, b: layer.lora_B.get('default')!.weight };
 }
 
-export function fill(parameter: Tensor, values: Float32Array): void {
+function fill(parameter: Tensor, values: Float32Array): void {
   const source = tensor(values, parameter.shape);
   parameter.copy_(source);
   source.dispose();
@@ -54,8 +54,4 @@ export function train(lora: LoraModel, name = 'default', seed = 5): void {
 /** Numbers of a fixed seed. */
 export function input(shape: readonly number[], seed = 3): Tensor {
   return keep(tensor(seededRandom(seed).normal(shape.reduce((a, b) => a * b, 1)), shape));
-}
-
-export function constant(shape: readonly number[], value: number): Tensor {
-  return full(shape, value);
 }
