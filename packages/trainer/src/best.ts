@@ -3,7 +3,7 @@ import { evalName, type Metrics } from './evaluation.js';
 import type { TrainerState } from './state.js';
 
 /** Whether a greater figure is the better one: said, or known from its name. */
-export function isGreaterBetter({ greaterIsBetter, metricForBestModel }: TrainingArguments): boolean {
+function isGreaterBetter({ greaterIsBetter, metricForBestModel }: TrainingArguments): boolean {
   return greaterIsBetter ?? !/loss$|perplexity$/i.test(metricForBestModel);
 }
 

@@ -1,8 +1,8 @@
-import { type Device, type Generator, isFloating, MemoryError, scope, type Tensor } from '@burin/tensor';
+import { type Device, type Generator, MemoryError, scope, type Tensor } from '@burin/tensor';
 import type { HostBatch } from './data/host-batch.js';
 import { generatorStates, restoreGenerators } from './generators.js';
 import { weightBytes } from './memory.js';
-import { forward, type TrainableModel } from './model.js';
+import { changingBuffers, forward, type TrainableModel } from './model.js';
 
 /** What a probe runs on, besides the batch. */
 export interface ProbeOptions {
@@ -24,7 +24,7 @@ export function probeBatch(
 ): { activationBytes: number; logitsBytes: number } | null {
   const { memory } = device;
   const states = generatorStates(generators);
-  const buffers = [...model.namedBuffers()].filter(([, { dtype }]) => isFloating(dtype));
+  const buffers = changingBuffers(model);
   let copies: Tensor[] = [];
   let logitsBytes = 0;
   try {

@@ -22,7 +22,7 @@ export interface TrainableModel extends Module {
 type DeviceInput = Tensor | number | boolean | { [name: string]: DeviceInput };
 
 /** A batch's arrays as tensors on a device; call it inside a scope. */
-export function toTensors({ inputs }: Pick<HostBatch, 'inputs'>, device: Device): Record<string, DeviceInput> {
+function toTensors({ inputs }: Pick<HostBatch, 'inputs'>, device: Device): Record<string, DeviceInput> {
   const convert = (input: HostInput): DeviceInput => {
     if (typeof input !== 'object') return input;
     if (!isHostTensor(input)) return toTensors({ inputs: input as Readonly<Record<string, HostInput>> }, device);
@@ -73,4 +73,9 @@ function smoothedLoss(
 /** Trainable parameters with their dotted names. */
 export function trainableParameters(model: Module) {
   return [...model.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
+}
+
+/** Buffers that training may change: running statistics. Bytes in a buffer are packed weights, which it does not. */
+export function changingBuffers(model: Module): [name: string, buffer: Tensor][] {
+  return [...model.namedBuffers()].filter(([, { dtype }]) => dtype !== 'uint8');
 }

@@ -1,5 +1,6 @@
 import { scaledDotProductAttention } from '@burin/attention';
-import { crossEntropy, Embedding, init, Linear, Module, type Parameter } from '@burin/nn';
+import { crossEntropy, Embedding, init, Linear, Module, type Parameter, stateDict } from '@burin/nn';
+import { BatchNorm } from '@burin/norm';
 import { arange, checkpoint, cpu, Generator, MemoryError, type Tensor } from '@burin/tensor';
 import { expectClose } from '@burin/testing';
 import {
@@ -16,6 +17,8 @@ import {
 import { afterEach, describe, expect, it } from 'vitest';
 import { accumulateGradients, sumAndFree } from '../src/accumulate.js';
 import { windowAt } from '../src/data/windows.js';
+import { findGenerators } from '../src/generators.js';
+import { probeBatch } from '../src/memory-probe.js';
 import { countingTexts, TinyLanguageModel, VOCABULARY, weightsOf } from './tiny-model.js';
 
 const SUMMATION = { rtol: 1e-5, atol: 1e-7 }; // float32 sums taken in another order
@@ -288,6 +291,27 @@ describe('promise 11: memory is itemised', () => {
     const { memory } = await new Trainer({ model, trainDataset, args: { maxSteps: 2 }, reporter: false }).train();
     expect(memory.totalBytes / memory.measuredPeakBytes!).toBeGreaterThan(0.8);
     expect(memory.totalBytes / memory.measuredPeakBytes!).toBeLessThan(1.25);
+  });
+
+  it('changes nothing while it measures', async () => {
+    class Normed extends TinyLanguageModel {
+      readonly norm = new BatchNorm(VOCABULARY);
+
+      override forward(batch: { inputIds: Tensor; labels: Tensor }) {
+        const { loss, logits } = super.forward(batch);
+        return { loss: loss!.add(this.norm.forward(logits.reshape([-1, VOCABULARY])).mean()), logits };
+      }
+    }
+    const model = new Normed({ dropout: 0.5 });
+    const stateOf = async () => [
+      model.dropout.rng.state,
+      await Promise.all([...stateDict(model).values()].map((t) => t.data())),
+    ];
+    const before = await stateOf();
+    const options = { device: cpu(), generators: findGenerators(model), labelSmoothing: 0 };
+    expect(probeBatch(model, causalLmCollator()(trainDataset.slice(0, 4), [0, 1, 2, 3]), options)).not.toBeNull();
+    expect(await stateOf()).toEqual(before);
+    expect(model.parameters().every(({ grad }) => grad === null)).toBe(true);
   });
 
   describe('under a budget', () => {

@@ -1,6 +1,7 @@
 import { CheckpointError, type SafetensorsDtype, type SafetensorsFile, type TensorToWrite } from '@burin/checkpoint';
 import type { Module } from '@burin/nn';
 import { type DType, fromBytes, type Tensor } from '@burin/tensor';
+import { changingBuffers, trainableParameters } from '../model.js';
 
 const DTYPES: Readonly<Record<DType, SafetensorsDtype>> = {
   float32: 'F32',
@@ -10,13 +11,9 @@ const DTYPES: Readonly<Record<DType, SafetensorsDtype>> = {
   uint8: 'U8',
 };
 
-/**
- * What training changes: trainable parameters and buffers. Bytes in a buffer are packed weights, which it does not.
- */
+/** What training changes: trainable parameters, and buffers. */
 export function trainedTensors(model: Module): Map<string, Tensor> {
-  const parameters = [...model.namedParameters()].filter(([, { requiresGrad }]) => requiresGrad);
-  const buffers = [...model.namedBuffers()].filter(([, { dtype }]) => dtype !== 'uint8');
-  return new Map<string, Tensor>([...parameters, ...buffers]);
+  return new Map<string, Tensor>([...trainableParameters(model), ...changingBuffers(model)]);
 }
 
 /** Tensors for a safetensors file; each is read from its device when its turn comes. */
