@@ -16,6 +16,7 @@ const NAME = 'LlamaForSequenceClassification';
 export class LlamaForSequenceClassification extends PretrainedModel {
   readonly model: LlamaModel;
   readonly score: Linear; // [C] -> [labels], without a bias
+  readonly numLabels: number; // its own: an adapter may wrap the head
   readonly architecture = NAME;
 
   /** One of parts that are there already. */
@@ -23,6 +24,7 @@ export class LlamaForSequenceClassification extends PretrainedModel {
     super();
     this.model = model;
     this.score = score;
+    this.numLabels = score.outFeatures;
   }
 
   /** One of the given configuration, its layers made by `weights`; `rng` draws dropout in training. */
@@ -65,12 +67,12 @@ export class LlamaForSequenceClassification extends PretrainedModel {
   }
 
   get config(): LlamaConfig {
-    return { ...this.model.config, numLabels: this.score.outFeatures };
+    return { ...this.model.config, numLabels: this.numLabels };
   }
 
   get rawConfig(): RawConfig {
     const { id2label, label2id, ...raw } = this.model.config.raw;
-    const numLabels = this.score.outFeatures;
+    const { numLabels } = this;
     const named = typeof id2label === 'object' && Object.keys(id2label ?? {}).length === numLabels;
     return { ...raw, ...(named ? { id2label, label2id } : labelNames(numLabels)) };
   }
