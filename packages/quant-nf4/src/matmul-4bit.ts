@@ -10,12 +10,13 @@ import type { QuantizedTensor } from './quantized-tensor.js';
  *
  * @param input - `[..., in]`, floating-point
  * @param weight - `[out, in]`
- * @param bias - `[out]` or null
+ * @param storedBias - `[out]`, floating-point, or null
  * @returns `[..., out]` float32
  * @throws ShapeError if the last axis of x is not `in`
  */
-export function linear4bit(input: Tensor, weight: QuantizedTensor, bias: Parameter | null = null): Tensor {
+export function linear4bit(input: Tensor, weight: QuantizedTensor, storedBias: Parameter | null = null): Tensor {
   const x = widen(input, 'linear4bit');
+  const bias = storedBias && widen(storedBias, 'linear4bit');
   weight.packed.alive('linear4bit');
   const { rows, out, inner } = checkShapes(x, weight, bias);
   const device = commonDevice('linear4bit', x, weight.packed, bias);

@@ -100,6 +100,15 @@ describe('linear', () => {
       reference: ([x, weight, bias]) => product(x!, weight!, 6, 5, 4, false, true).map((v, i) => v + bias![i % 4]!),
     });
   });
+  it('reads a bias that is stored as float16 or bfloat16, and gives it its gradient', async () => {
+    for (const dtype of ['float16', 'bfloat16'] as const) {
+      const bias = tensor([0.5, -2], [2], { dtype, requiresGrad: true }); // exact in both
+      const y = linear(tensor([[3]]), tensor([[1], [2]]), bias);
+      expect([...(await y.data())], dtype).toEqual([3.5, 4]);
+      y.backward(tensor([[10, 20]]));
+      expect([...(await bias.grad!.data())], dtype).toEqual([10, 20]);
+    }
+  });
   it('adds to a gradient that is there, used twice or over two passes', async () => {
     const weight = tensor([[1, 2]], undefined, { requiresGrad: true });
     const x = tensor([[3, 4]]);

@@ -170,11 +170,12 @@ function broadcastLead(x: Tensor, lead: readonly number[]): Tensor {
  * `x · weightᵀ + bias`, PyTorch's `linear`: `[..., in] -> [..., out]`.
  *
  * @param weight - `[out, in]`; float16 and bfloat16 are widened inside the product
- * @param bias - `[out]`, added in the same pass
+ * @param bias - `[out]`, added in the same pass; floating-point
  * @throws ShapeError if the last axis of `x` is not `in`, or the bias is not `[out]`
  */
 export function linear(input: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
-  return widened('linear', [input], (x) => linearOf(x, weight, bias));
+  if (!bias) return widened('linear', [input], (x) => linearOf(x, weight, null));
+  return widened('linear', [input, bias], (x, wideBias) => linearOf(x, weight, wideBias));
 }
 
 function linearOf(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
