@@ -98,10 +98,14 @@ export async function compareCase(c: Case, outcome: Outcome): Promise<Comparison
 
 function compareTensors(comparison: Comparison, c: Case, outcome: Outcome): void {
   for (const [name, { role, tolerance }] of Object.entries(c.manifest.tensors)) {
-    const actual = ownValue(outcome.tensors, name);
-    if (EXPECTED_ROLES.includes(role)) comparison.tensor(name, actual, c.host(name), tolerance);
-    else if (!GIVEN_ROLES.includes(role)) comparison.fail(`${name}: the role '${role}' is not known`);
-    else if (actual) comparison.tensor(name, actual, c.host(name), EXACT);
+    if (EXPECTED_ROLES.includes(role)) {
+      comparison.tensor(name, ownValue(outcome.tensors, name), c.host(name), tolerance);
+    } else if (!GIVEN_ROLES.includes(role)) {
+      comparison.fail(`${name}: the role '${role}' is not known`);
+    } else {
+      const derived = ownValue(outcome.inputs, name);
+      if (derived) comparison.tensor(name, derived, c.host(name), EXACT);
+    }
   }
 }
 

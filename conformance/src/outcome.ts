@@ -19,13 +19,12 @@ export interface Check {
   readonly tolerance: Tolerance;
 }
 
-/**
- * All that a group computed for a case. Under an expected name it is compared with its tolerance; under the name of an
- * input that follows from other inputs (a mask drawn out in full, a table of constants) it must be equal.
- */
+/** All that a group computed for a case. What the manifest does not expect is passed over. */
 export interface Outcome {
   readonly tensors?: Readonly<Record<string, Actual>>;
   readonly values?: Readonly<Record<string, unknown>>;
+  /** Inputs that follow from others (a mask drawn out in full, a table of constants): those in the case must be equal. */
+  readonly inputs?: Readonly<Record<string, Actual>>;
   /** Tensors that other files of the case hold, by file name, then by tensor. */
   readonly files?: Readonly<Record<string, Readonly<Record<string, Actual>>>>;
   readonly also?: readonly Check[];

@@ -16,7 +16,7 @@ import { layoutOf } from './layout.js';
 export async function attention(c: Case): Promise<Outcome> {
   if (c.has('in_proj_weight')) return { tensors: await read(() => attentionModule(c)) };
   const { allowed, ...tensors } = await read(() => attentionOperation(c));
-  return { tensors: { ...tensors, allowed: asMask(allowed!) } };
+  return { tensors, inputs: { allowed: asMask(allowed!) } };
 }
 
 function attentionOperation(c: Case): Record<string, Tensor | null> {

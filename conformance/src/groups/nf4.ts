@@ -26,12 +26,12 @@ async function eightBit(c: Case): Promise<Outcome> {
   const signed = MAPS[name];
   if (signed === undefined) throw new RangeError(`config.map: expected ${Object.keys(MAPS).join(' or ')}, got ${name}`);
   const map = dynamicMap(signed);
-  const tensors = await read(() => {
+  const { code, ...tensors } = await read(() => {
     const quantized = quantizeBlockwise8(c.tensor('x'), { map, blockSize: c.config.number('blocksize') });
     const { codes, absmax, code } = quantized;
     return { codes, absmax, code, dequantized: dequantizeBlockwise8(quantized) };
   });
-  return { tensors };
+  return { tensors, inputs: { code: code! } };
 }
 
 async function codeTables(): Promise<Outcome> {

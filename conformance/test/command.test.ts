@@ -1,0 +1,107 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { parseArguments } from '../src/arguments.js';
+import { CaseCopy } from './case-copy.js';
+
+const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+/** The command as `pnpm conformance` runs it. */
+function conformance(...args: string[]) {
+  const node = ['--import', 'tsx', '--conditions=@burin/source', MAIN, ...args];
+  const { status, stdout, stderr } = spawnSync(process.execPath, node, { encoding: 'utf8' });
+  return { status, lines: stdout.trimEnd().split('\n'), stderr };
+}
+
+const folders: string[] = [];
+
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function copyOf(name: string): CaseCopy {
+  const copy = new CaseCopy(name);
+  folders.push(copy.dir);
+  return copy;
+}
+
+describe('the command', () => {
+  it('prints one line a case with its errors, and how many passed', () => {
+    const { status, lines } = conformance('--case', 'losses/ce_m');
+    expect(lines).toEqual([
+      expect.stringMatching(/^ok +losses\/ce_mean +abs \d\.\de-\d+ +rel \d\.\de-\d+$/),
+      '1 passed, 0 failed',
+    ]);
+    expect(status).toBe(0);
+  });
+
+  it('exits 1 where a case failed, and says why', () => {
+    const copy = copyOf('losses/mse');
+    copy.corrupt('loss_sum');
+    const { status, lines } = conformance('--dir', copy.dir, '--device', 'cpu');
+    expect(lines[0]).toMatch(/^FAILED +losses\/mse .* loss_sum: 1 of 1 differ by more than .*: expected /);
+    expect(lines.at(-1)).toBe('0 passed, 1 failed');
+    expect(status).toBe(1);
+  });
+
+  it('lists cases that are not yet supported, counts them as failures, and writes it all down', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'burin-conformance-test-'));
+    folders.push(folder);
+    const { status, lines } = conformance('--case', 'metrics', '--json', join(folder, 'results.json'));
+    expect(lines.slice(-2)).toEqual([
+      'not yet supported, counted as failures: metrics/corpus_bleu, metrics/exact_match',
+      '2 passed, 2 failed',
+    ]);
+    expect(status).toBe(1);
+    const { cases } = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8'));
+    expect(cases).toEqual([
+      {
+        name: 'metrics/classification',
+        status: 'passed',
+        maxAbsError: expect.any(Number),
+        maxRelError: expect.any(Number),
+        message: '',
+      },
+      expect.objectContaining({ name: 'metrics/corpus_bleu', status: 'unsupported', maxAbsError: null }),
+      expect.objectContaining({ name: 'metrics/exact_match', status: 'unsupported' }),
+      expect.objectContaining({ name: 'metrics/perplexity', status: 'passed' }),
+    ]);
+  });
+
+  it('refuses a folder without cases, and a prefix that no case has', () => {
+    const copy = copyOf('losses/mse');
+    const none = conformance('--dir', copy.folder);
+    expect(none.stderr).toBe(`conformance: no case in ${copy.folder}: it holds none\n`);
+    expect(none.status).toBe(2);
+    const wrong = conformance('--dir', copy.dir, '--case', 'loses');
+    expect(wrong.stderr).toBe(`conformance: no case in ${copy.dir} begins with 'loses': its groups are losses\n`);
+  });
+
+  it('refuses a GPU, which there is not yet', () => {
+    const { status, stderr } = conformance('--device', 'gpu');
+    expect(stderr).toBe("conformance: there is no device 'gpu' yet: expected cpu; leave out --device\n");
+    expect(status).toBe(2);
+  });
+});
+
+describe('arguments', () => {
+  it('have defaults', () => {
+    expect(parseArguments([], 'fixtures')).toEqual({ dir: 'fixtures', prefix: '', json: null });
+    expect(parseArguments(['--', '--dir=x', '--case', 'a', '--json', 'b'], 'fixtures')).toEqual({
+      dir: 'x',
+      prefix: 'a',
+      json: 'b',
+    });
+  });
+
+  it('that are not known are refused', () => {
+    expect(() => parseArguments(['--devise', 'cpu'], '')).toThrow(
+      /^conformance: Unknown option '--devise'.*usage: pnpm/s,
+    );
+    expect(() => parseArguments(['norm'], '')).toThrow(/Unexpected argument 'norm'.*usage/s);
+    expect(() => parseArguments(['--device', 'tpu'], '')).toThrow('--device must be cpu or gpu, got tpu');
+  });
+});
