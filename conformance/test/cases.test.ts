@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { cpu } from '@burin/tensor';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type CaseResult, listCases, runCase } from '../src/run.js';
 import { CaseCopy, FIXTURES, type RawManifest } from './case-copy.js';
@@ -17,10 +18,14 @@ async function runEdited(name: string, edit: (manifest: RawManifest) => void): P
 }
 
 describe('the fixtures', () => {
-  it('pass, but for those that wait for later work', { timeout: 60_000 }, async () => {
+  it('pass, but for those that wait for later work, and free what they have used', { timeout: 60_000 }, async () => {
     const waiting = JSON.parse(readFileSync(new URL('../waiting.json', import.meta.url), 'utf8'));
     const results: CaseResult[] = [];
-    for (const name of await listCases(FIXTURES, '')) results.push(await runCase(FIXTURES, name));
+    for (const name of await listCases(FIXTURES, '')) {
+      const { liveBytes } = cpu().memory;
+      results.push(await runCase(FIXTURES, name));
+      expect(cpu().memory.liveBytes, `bytes that ${name} leaves behind`).toBe(liveBytes);
+    }
     const without = (status: CaseResult['status']) => results.filter((result) => result.status === status);
     expect(without('failed')).toEqual([]);
     expect(without('unsupported').map(({ name }) => name)).toEqual(waiting);

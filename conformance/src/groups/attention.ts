@@ -35,8 +35,12 @@ function masksOf(c: Case): AttentionMasks {
     window: config.has('sliding_window') ? config.number('sliding_window') : null,
     queryOffset: config.number('query_offset', 0),
     scale: config.has('scale') ? config.number('scale') : null,
-    keyPaddingMask: c.has('key_padding_mask') ? c.mask('key_padding_mask') : null,
+    keyPaddingMask: paddingOf(c),
   };
+}
+
+function paddingOf(c: Case): Tensor | null {
+  return c.has('key_padding_mask') ? c.mask('key_padding_mask') : null;
 }
 
 /** `[B, 1, T, S]`: more than 0 where a query sees a key. Queries of zeros spread evenly over what they see. */
@@ -54,7 +58,7 @@ function attentionModule(c: Case): Record<string, Tensor | null> {
   const module = new MultiHeadAttention({ ...split, oProj, heads: c.config.number('n_heads') });
   for (const parameter of module.parameters()) c.own(parameter);
   const [query, memory] = [c.leaf('query'), c.leaf('memory')];
-  const options = { memory, keyPaddingMask: c.mask('key_padding_mask') };
+  const options = { memory, keyPaddingMask: paddingOf(c) };
   const out = module.forward(query, options);
   out.backward(c.tensor('d_out'));
   const inputs = [split.qProj, split.kProj, split.vProj];

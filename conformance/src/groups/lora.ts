@@ -21,7 +21,8 @@ export async function lora(c: Case): Promise<Outcome> {
   for (const option of ['use_dora', 'fan_in_fan_out']) {
     if (c.config.flag(option)) throw new Unsupported(`LoRA with ${option}`);
   }
-  const base = Linear.from(c.parameter('base.weight'), c.parameter('base.bias'));
+  const bias = c.has('base.bias') ? c.parameter('base.bias') : null;
+  const base = Linear.from(c.parameter('base.weight'), bias);
   const adapted = adapt(c, base);
   return c.config.has('steps') ? trained(c, adapted) : computed(c, adapted);
 }
@@ -98,6 +99,7 @@ async function trained(c: Case, { model, layer, loraA, loraB }: Adapted): Promis
   const final = await adapterTensors('final', loraA, loraB);
   await model.merge();
   const merged = await read(() => ({ merged_weight: layer.floatWeight().clone() }));
+  model.unmerge();
   return { tensors: { ...firstStep, ...final, ...merged }, values: { losses } };
 }
 

@@ -140,7 +140,9 @@ class FineTuning {
       const layers = [...this.lora.layers()];
       return Object.fromEntries(layers.map(([path, layer]) => [`merged.${path}.weight`, layer.floatWeight().clone()]));
     });
-    return { ...weights, ...(await this.logits('logits_merged')) };
+    const logits = await this.logits('logits_merged');
+    this.lora.unmerge();
+    return { ...weights, ...logits };
   }
 
   maskOf(batch: number): HostTensor {
