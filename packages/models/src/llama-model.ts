@@ -90,9 +90,11 @@ export class LlamaModel extends Module {
       let states = this.embedTokens.forward(input.inputIds); // [B, T, C]
       const hiddenStates = input.outputHiddenStates ? [states] : null;
       for (const [i, layer] of this.layers.entries()) {
-        const rest: LayerInput = { attentionMask, segments, positions, cache: input.cache?.[i] ?? null };
-        const run = (x: Tensor) => layer.forward(x, rest);
-        states = this.gradientCheckpointing && this.training ? checkpoint(run, states) : run(states);
+        const rest = { attentionMask, segments, cache: input.cache?.[i] ?? null };
+        const run = (x: Tensor, ids: Tensor) =>
+          layer.forward(x, { ...rest, positions: { ids, max: positions.max } } satisfies LayerInput);
+        const ids = positions.ids; // made here, perhaps: recomputation keeps its inputs, not what this scope frees
+        states = this.gradientCheckpointing && this.training ? checkpoint(run, states, ids) : run(states, ids);
         if (i < this.layers.length - 1) hiddenStates?.push(states);
       }
       states = this.norm.forward(states);
