@@ -137,6 +137,13 @@ describe('what to do is read from the manifest', () => {
     expect(await runCase(copy.dir, other)).toMatchObject({ name: other, status: 'passed', message: '' });
   });
 
+  it('an optimizer may keep no state', async () => {
+    const result = await runEdited('optim/sgd_momentum', ({ config }) => {
+      config.momentum = 0;
+    });
+    expect(result.message).toMatch(/^param\.0\.step5: \d+ of \d+ differ/); // the first step knows no momentum
+  });
+
   it('an option changes what is computed', async () => {
     for (const [name, change] of Object.entries({
       'attention/sdpa_sliding_window': { sliding_window: 5 },
@@ -161,7 +168,7 @@ describe('what the packages do not have yet is not yet supported', () => {
     ['adalora/svd_linear', "no package computes the group 'adalora'"],
     ['lora/dora_linear', 'LoRA with use_dora'],
     ['optim/adamw_8bit', 'the optimizer AdamW8bit'],
-    ['models/gpt2', 'architecture "GPT2LMHeadModel" is not known here'],
+    ['models/gpt2', 'config.json: architecture "GPT2LMHeadModel" is not known here'],
   ])('%s', async (name, message) => {
     const result = await runCase(FIXTURES, name);
     expect(result).toMatchObject({ status: 'unsupported', message: expect.stringContaining(message) });

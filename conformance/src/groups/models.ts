@@ -32,7 +32,8 @@ async function load(c: Case): Promise<AnyModel> {
   try {
     return await fromPretrained(c.folder);
   } catch (error) {
-    if (error instanceof ConfigError) throw new Unsupported(error.message, { cause: error });
+    if (error instanceof ConfigError)
+      throw new Unsupported(error.message.replace(`${c.folder}/`, ''), { cause: error });
     throw error;
   }
 }

@@ -81,8 +81,8 @@ async function statesOf(
   const inOrder = optimizer.paramGroups.flatMap((group) => group.params);
   const tensors: Record<string, HostTensor> = {};
   for (const [i, param] of params.entries()) {
-    const { buffers } = state[inOrder.indexOf(param)]!;
-    for (const [name, data] of Object.entries(buffers)) {
+    const buffers = state[inOrder.indexOf(param)]?.buffers; // SGD without momentum keeps nothing
+    for (const [name, data] of Object.entries(buffers ?? {})) {
       tensors[`state.${i}.${STATE_NAMES[name]}`] = { shape: param.shape, data };
     }
   }
