@@ -13,7 +13,7 @@ export interface CrossEntropyOptions {
 }
 
 /** What the kernel is told besides logits and labels. */
-interface Settings {
+export interface Settings {
   classWeight: Tensor | null;
   ignoreIndex: number;
   labelSmoothing: number;
@@ -90,7 +90,7 @@ function rowLosses(x: Tensor, labels: Tensor, { classWeight, ignoreIndex, labelS
 }
 
 /** How many labels count, or Σ of their class weights: computed on the device, so that nothing is read back. */
-function countedWeight(labels: Tensor, { classWeight, ignoreIndex }: Settings): Tensor {
+export function countedWeight(labels: Tensor, { classWeight, ignoreIndex }: Settings): Tensor {
   const counts = labels.to('float32').sub(ignoreIndex).abs().clampMax(1); // 0 where ignored, else 1
   if (!classWeight) return counts.sum();
   const weights = embedding(classWeight.detach().reshape([-1, 1]), labels).reshape(labels.shape);

@@ -6,6 +6,7 @@ export { checkIds, checkLabels } from './host-checks.js';
 export * as init from './init.js';
 export { type KlDivOptions, klDiv } from './kl-div.js';
 export { isLinearLike, Linear, type LinearLike, type LinearOptions } from './linear.js';
+export { type LinearCrossEntropyOptions, linearCrossEntropy } from './linear-cross-entropy.js';
 export { buffer, Module } from './module.js';
 export { mse } from './mse.js';
 export { Parameter } from './parameter.js';

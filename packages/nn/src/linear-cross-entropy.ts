@@ -1,0 +1,180 @@
+import {
+  BYTES,
+  commonDevice,
+  type Device,
+  DtypeError,
+  isGradEnabled,
+  record,
+  ShapeError,
+  scope,
+  Tensor,
+  widen,
+} from '@burin/tensor';
+import { countedWeight } from './cross-entropy.js';
+import type { Reduction } from './reduction.js';
+
+export interface LinearCrossEntropyOptions {
+  /** Rows with this label have no loss and do not count in the mean. Default −100. */
+  ignoreIndex?: number;
+  /** Default 'mean'. */
+  reduction?: Exclude<Reduction, 'none'>;
+  /** Rows whose logits are held at once. Default: as many as fit half a megabyte, 16 at least. */
+  blockRows?: number;
+}
+
+/** Bytes of a block of logits: with its operands it stays in a core's second-level cache. */
+const BLOCK_BYTES = 2 ** 19;
+
+/**
+ * `crossEntropy(linear(x, weight), labels)` without ever holding the logits: block by block of rows, each block's
+ * gradient taken while it is in the cache. Memory for `[..., V]` is not needed, and no pass over it made.
+ *
+ * The gradients of x and weight are computed in the forward pass, where one is wanted, and scaled in the backward pass.
+ *
+ * @param x - `[..., C]`, floating-point
+ * @param weight - `[V, C]`, floating-point
+ * @param labels - int32 `[...]`, each 0 .. V − 1 or `ignoreIndex`: see `crossEntropy`
+ * @returns a float32 scalar; the mean over no label at all is NaN
+ * @throws ShapeError or DtypeError if operands do not fit each other
+ */
+export function linearCrossEntropy(
+  x: Tensor,
+  weight: Tensor,
+  labels: Tensor,
+  { ignoreIndex = -100, reduction = 'mean', blockRows }: LinearCrossEntropyOptions = {},
+): Tensor {
+  return scope(() => {
+    const wide = widen(x, 'linearCrossEntropy');
+    checkOperands(wide, weight, labels);
+    const rows = blockRows ?? Math.max(16, Math.floor(BLOCK_BYTES / (4 * weight.shape[0]!)));
+    const total = new BlockedLoss(wide, weight, labels, ignoreIndex, rows).run();
+    if (reduction === 'sum') return total;
+    return total.div(countedWeight(labels, { classWeight: null, ignoreIndex, labelSmoothing: 0 }));
+  });
+}
+
+function checkOperands(x: Tensor, weight: Tensor, labels: Tensor): void {
+  const lead = x.shape.slice(0, -1);
+  if (labels.dtype !== 'int32') throw new DtypeError(`linearCrossEntropy: labels must be int32, got ${labels.dtype}`);
+  if (weight.shape.length !== 2 || weight.shape[1] !== x.shape.at(-1)) {
+    throw new ShapeError(
+      `linearCrossEntropy: weight must be [V, C] with the C of x: expected [V, ${x.shape.at(-1)}], got [${weight.shape}]`,
+    );
+  }
+  if (`${lead}` !== `${labels.shape}`) {
+    throw new ShapeError(
+      `linearCrossEntropy: labels must have the shape of x without the last axis: expected [${lead}], got [${labels.shape}]`,
+    );
+  }
+}
+
+/** One pass over the rows. Buffers of one block serve all blocks. */
+class BlockedLoss {
+  private readonly device: Device;
+  private readonly rows: number; // N, of x
+  private readonly width: number; // C
+  private readonly classes: number; // V
+  private readonly wantsX: boolean;
+  private readonly wantsWeight: boolean;
+  private readonly x: Tensor;
+  private readonly weight: Tensor;
+  private readonly labels: Tensor;
+  private readonly ignoreIndex: number;
+  private readonly blockRows: number;
+
+  constructor(x: Tensor, weight: Tensor, labels: Tensor, ignoreIndex: number, blockRows: number) {
+    this.device = commonDevice('linearCrossEntropy', x, weight, labels);
+    [this.classes, this.width] = weight.shape as [number, number];
+    this.rows = labels.size;
+    this.wantsX = isGradEnabled() && x.requiresGrad;
+    this.wantsWeight = isGradEnabled() && weight.requiresGrad;
+    this.x = x;
+    this.weight = weight;
+    this.labels = labels;
+    this.ignoreIndex = ignoreIndex;
+    this.blockRows = Math.max(1, Math.min(blockRows, this.rows));
+  }
+
+  /** The sum of all losses, recorded. */
+  run(): Tensor {
+    const { x, weight, device } = this;
+    const allocate = (...shape: number[]) => Tensor.allocate(shape, 'float32', device);
+    const losses = allocate(this.rows);
+    const dx = this.wantsX ? Tensor.allocate(x.shape, 'float32', device) : null;
+    const dweight = this.wantsWeight ? Tensor.allocate(weight.shape, 'float32', device).fill_(0) : null;
+    const block: Block = {
+      x: allocate(this.blockRows, this.width),
+      labels: Tensor.allocate([this.blockRows], 'int32', device),
+      logits: allocate(this.blockRows, this.classes),
+      loss: allocate(this.blockRows),
+      lse: allocate(this.blockRows),
+      ones: allocate(this.blockRows).fill_(1),
+      dx: allocate(this.blockRows, this.width),
+    };
+    for (let start = 0; start < this.rows; start += this.blockRows) this.step(block, start, losses, dx, dweight);
+    const saved = [dx, dweight].filter((gradient) => gradient !== null);
+    return record('linearCrossEntropy', [x, weight], losses.sum(), saved, (g, { saved, into }) => [
+      dx && saved[0]!.mul(g),
+      dweight && scaledInto(saved.at(-1)!, g, into(1)),
+    ]);
+  }
+
+  private step(block: Block, start: number, losses: Tensor, dx: Tensor | null, dweight: Tensor | null): void {
+    const { kernels } = this.device;
+    const count = Math.min(this.blockRows, this.rows - start);
+    const bytes = BYTES.float32 * this.width;
+    kernels.copy(this.x.storage.buffer, start * bytes, block.x.storage.buffer, 0, count * bytes);
+    kernels.copy(this.labels.storage.buffer, 4 * start, block.labels.storage.buffer, 0, 4 * count);
+    this.product(block.x, this.weight, block.logits, { m: count, n: this.classes, k: this.width, transposeB: true });
+    const [logits, labels, lse] = [block.logits.storage.buffer, block.labels.storage.buffer, block.lse.storage.buffer];
+    const { classes, ignoreIndex } = this;
+    kernels.crossEntropy(logits, labels, null, block.loss.storage.buffer, lse, count, classes, ignoreIndex, 0);
+    kernels.copy(block.loss.storage.buffer, 0, losses.storage.buffer, 4 * start, 4 * count);
+    if (!dx && !dweight) return;
+    const ones = block.ones.storage.buffer;
+    kernels.crossEntropyBackward(logits, labels, null, lse, ones, logits, count, classes, ignoreIndex, 0); // in place
+    if (dx) {
+      this.product(block.logits, this.weight, block.dx, { m: count, n: this.width, k: classes });
+      kernels.copy(block.dx.storage.buffer, 0, dx.storage.buffer, start * bytes, count * bytes);
+    }
+    if (dweight) {
+      const shape = { m: classes, n: this.width, k: count, transposeA: true, accumulate: true };
+      this.product(block.logits, block.x, dweight, shape);
+    }
+  }
+
+  private product(a: Tensor, b: Tensor, y: Tensor, shape: ProductShape): void {
+    this.device.kernels.matmul({
+      ...{ transposeA: false, transposeB: false, accumulate: false },
+      ...shape,
+      ...{ a: a.storage.buffer, b: b.storage.buffer, y: y.storage.buffer, bDtype: b.dtype as 'float32' },
+      ...{ bias: null, batch: 1, aStride: 0, bStride: 0, alpha: 1 },
+    });
+  }
+}
+
+interface ProductShape {
+  m: number;
+  n: number;
+  k: number;
+  transposeA?: boolean;
+  transposeB?: boolean;
+  accumulate?: boolean;
+}
+
+/** What one block of rows needs. */
+interface Block {
+  x: Tensor; // [R, C]
+  labels: Tensor; // [R]
+  logits: Tensor; // [R, V]; then their gradient
+  loss: Tensor; // [R]
+  lse: Tensor; // [R]
+  ones: Tensor; // [R]
+  dx: Tensor; // [R, C]
+}
+
+/** `gradient · g`, added to what is there. */
+function scaledInto(gradient: Tensor, g: Tensor, into: Tensor | null): Tensor {
+  const scaled = gradient.mul(g);
+  return into ? into.add_(scaled) : scaled;
+}
