@@ -4,7 +4,7 @@ import type { Device, Generator } from '@burin/tensor';
 import { accumulateGradients, sumAndFree } from './accumulate.js';
 import type { TrainingArguments } from './arguments.js';
 import { diagnose } from './checks/diagnose.js';
-import { FirstStepCheck, StillThereCheck } from './checks/first-step.js';
+import { FirstStepCheck, StillThereCheck } from './checks/training-trains.js';
 import type { Window } from './data/windows.js';
 import { generatorStates } from './generators.js';
 import { type TrainableModel, trainableParameters } from './model.js';
