@@ -1,5 +1,6 @@
+import { type ActivationName, activationNames } from '@burin/ffn';
 import { ConfigReader, type RawConfig } from './config-reader.js';
-import { numLabels } from './llama-config.js';
+import { numLabels } from './head-config.js';
 
 /** A BERT encoder (Devlin et al. 2019, https://arxiv.org/abs/1810.04805), by config.json's names. */
 export interface BertConfig {
@@ -8,9 +9,10 @@ export interface BertConfig {
   readonly numHiddenLayers: number;
   readonly numAttentionHeads: number;
   readonly intermediateSize: number;
-  readonly hiddenAct: string;
+  readonly hiddenAct: ActivationName;
   readonly hiddenDropoutProb: number;
   readonly attentionProbsDropoutProb: number;
+  /** Before the classification head. */
   readonly classifierDropout: number;
   readonly maxPositionEmbeddings: number;
   readonly typeVocabSize: number;
@@ -18,11 +20,21 @@ export interface BertConfig {
   readonly initializerRange: number;
   readonly padTokenId: number;
   readonly tieWordEmbeddings: boolean;
+  /** Classes of a sequence classification head. */
   readonly numLabels: number;
+  /** The file's own content, written back by savePretrained. */
   readonly raw: RawConfig;
 }
 
-/** Reads config.json of a BERT. @throws ConfigError that names the key */
+/** Most layers of a model; the largest that are known have a few hundred. */
+const MOST_LAYERS = 10_000;
+
+/**
+ * Reads config.json of a BERT.
+ *
+ * @param where - put before each message
+ * @throws ConfigError that names the key
+ */
 export function bertConfig(raw: unknown, where = 'config.json'): BertConfig {
   const config = new ConfigReader(raw, where);
   config.expect('model_type', 'bert');
@@ -32,24 +44,33 @@ export function bertConfig(raw: unknown, where = 'config.json'): BertConfig {
   const hiddenSize = config.integer('hidden_size');
   const heads = config.integer('num_attention_heads');
   if (hiddenSize % heads !== 0) throw config.complaint('num_attention_heads', `a divisor of hidden_size ${hiddenSize}`);
-  const hiddenDropoutProb = config.number('hidden_dropout_prob', 0.1);
+  const numHiddenLayers = config.integer('num_hidden_layers');
+  if (numHiddenLayers > MOST_LAYERS) throw config.complaint('num_hidden_layers', `at most ${MOST_LAYERS}`);
+  const hiddenDropoutProb = config.probability('hidden_dropout_prob', 0.1);
   return {
     vocabSize: config.integer('vocab_size'),
     hiddenSize,
-    numHiddenLayers: config.integer('num_hidden_layers'),
+    numHiddenLayers,
     numAttentionHeads: heads,
     intermediateSize: config.integer('intermediate_size'),
-    hiddenAct: config.string('hidden_act', 'gelu'),
+    hiddenAct: config.choice('hidden_act', activationNames, 'gelu'),
     hiddenDropoutProb,
-    attentionProbsDropoutProb: config.number('attention_probs_dropout_prob', 0.1),
-    classifierDropout: config.number('classifier_dropout', hiddenDropoutProb),
+    attentionProbsDropoutProb: config.probability('attention_probs_dropout_prob', 0.1),
+    classifierDropout: config.probability('classifier_dropout', hiddenDropoutProb),
     maxPositionEmbeddings: config.integer('max_position_embeddings', 512),
     typeVocabSize: config.integer('type_vocab_size', 2),
-    layerNormEps: config.number('layer_norm_eps', 1e-12),
-    initializerRange: config.number('initializer_range', 0.02),
+    layerNormEps: config.positive('layer_norm_eps', 1e-12),
+    initializerRange: config.nonNegative('initializer_range', 0.02),
     padTokenId: config.integer('pad_token_id', 0, 0),
     tieWordEmbeddings: config.boolean('tie_word_embeddings', true),
     numLabels: numLabels(config),
     raw: config.raw,
   };
+}
+
+/** How many numbers the weights of such an encoder are, without pooler and head. */
+export function bertWeightCount(config: BertConfig): number {
+  const { hiddenSize: C, intermediateSize: F } = config;
+  const tables = (config.vocabSize + config.maxPositionEmbeddings + config.typeVocabSize + 2) * C;
+  return tables + config.numHiddenLayers * (4 * C * C + 2 * C * F + 9 * C + F);
 }

@@ -5,7 +5,10 @@ const FIRST_BYTE = SPECIALS.length;
 
 /**
  * One token a byte of UTF-8, for models trained from nothing: ids 0 `<pad>`, 1 `<s>`, 2 `</s>`, then byte b as 3 + b.
- * Any text can be encoded and comes back as it was.
+ * Any well-formed text can be encoded and comes back as it was.
+ *
+ * @example
+ * new ByteTokenizer().encode('Hi'); // [1, 75, 108]
  */
 export class ByteTokenizer implements TextTokenizer {
   readonly vocabSize = FIRST_BYTE + 256;
@@ -13,6 +16,7 @@ export class ByteTokenizer implements TextTokenizer {
   readonly bosTokenId = 1;
   readonly eosTokenIds: readonly number[] = [2];
 
+  /** The id of a byte, 0 to 255. */
   idOfByte(byte: number): number {
     return byte + FIRST_BYTE;
   }
@@ -26,7 +30,7 @@ export class ByteTokenizer implements TextTokenizer {
   /** The text; special tokens are left out, bytes that are no UTF-8 become U+FFFD. */
   decode(ids: Iterable<number>): string {
     const bytes = [...ids].filter((id) => id >= FIRST_BYTE && id < this.vocabSize).map((id) => id - FIRST_BYTE);
-    return new TextDecoder().decode(Uint8Array.from(bytes));
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes));
   }
 
   /**

@@ -19,9 +19,13 @@ export interface GenerateOptions {
   doSample?: boolean;
   /** Draws; needed to sample. */
   rng?: Generator;
+  /** Below 1 sharpens, above 1 flattens. Read where sampling only, as topK and topP. Default 1. */
   temperature?: number;
+  /** Draw among the k likeliest. */
   topK?: number;
+  /** Draw among the likeliest that hold this probability together. */
   topP?: number;
+  /** Above 1 makes tokens that are there already less likely, when sampling or not. */
   repetitionPenalty?: number;
   /** A row ends with one of these. Left out: config.json's `eos_token_id`; an empty list goes on to the end. */
   eosTokenIds?: readonly number[];
@@ -36,7 +40,8 @@ export interface GenerateOptions {
  * goes on as it would alone.
  *
  * @returns each row: its prompt and what was added, the end token included
- * @throws RangeError if a row is empty, an id is not in the vocabulary, sampling has no `rng`, or the model has no room
+ * @throws RangeError if a row is empty, an id is not in the vocabulary, sampling has no `rng`, the model has no room, or
+ *   logits are NaN
  * @example
  * const [ids] = await generate(model, [tokenizer.encode('Once upon a time')], { maxNewTokens: 50 });
  */
@@ -48,7 +53,7 @@ export async function generate(
   const { maxNewTokens = 20, useCache = true, eosTokenIds = model.config.eosTokenIds } = options;
   const pick = chooser(options);
   const run = new Decoding(model, prompts, maxNewTokens, useCache);
-  const training = model.training;
+  const training = [...model.namedModules()].filter(([, module]) => module.training);
   model.eval();
   try {
     for (let step = 0; step < maxNewTokens && !run.finished; step++) {
@@ -60,7 +65,7 @@ export async function generate(
     }
   } finally {
     run.dispose();
-    model.train(training);
+    for (const [, module] of training) module.training = true;
   }
   return run.rows;
 }
@@ -79,9 +84,13 @@ export function processorsOf(options: GenerateOptions): LogitsProcessor[] {
 function chooser(options: GenerateOptions): (logits: Float32Array, ids: readonly number[]) => Promise<number> {
   const processors = processorsOf(options);
   const { doSample = false, rng } = options;
-  if (doSample && !rng)
-    throw new RangeError('generate: sampling needs a random generator; pass rng: new Generator(seed)');
+  if (doSample && !rng) {
+    throw new RangeError('generate: sampling needs a random generator: expected rng: new Generator(seed), got none');
+  }
   return async (logits, ids) => {
+    if (logits.some(Number.isNaN)) {
+      throw new RangeError(`generate: logits are NaN after ${ids.length} tokens; the weights hold NaN or overflow`);
+    }
     for (const process of processors) process(logits, ids);
     return doSample ? drawToken(logits, await draw(rng!)) : likeliestToken(logits);
   };

@@ -1,14 +1,18 @@
 export { type AnyModel, fromPretrained } from './auto.js';
 export { type BertConfig, bertConfig } from './bert-config.js';
-export { BertForMaskedLM, BertForSequenceClassification, type BertOptions } from './bert-heads.js';
-export { type BertInput, BertModel } from './bert-model.js';
+export { BertForMaskedLM } from './bert-for-masked-lm.js';
+export { BertForSequenceClassification } from './bert-for-sequence-classification.js';
+export { BertModel } from './bert-model.js';
+export type { BertInput } from './bert-parts.js';
+export type { BertOptions } from './bert-with-head.js';
 export { ByteTokenizer } from './byte-tokenizer.js';
 export { ConfigError, type RawConfig } from './config-reader.js';
 export { type GenerateOptions, generate, processorsOf } from './generation.js';
-export { type LlamaConfig, llamaConfig } from './llama-config.js';
+export { type LlamaConfig, type LlamaModelType, llamaConfig } from './llama-config.js';
 export { LlamaForCausalLM, type LlamaOptions } from './llama-for-causal-lm.js';
 export { LlamaForSequenceClassification } from './llama-for-sequence-classification.js';
 export { LlamaDecoderLayer, LlamaModel } from './llama-model.js';
+export { type LoadOptions, loadPretrained } from './load-pretrained.js';
 export {
   drawToken,
   type LogitsProcessor,
@@ -30,6 +34,7 @@ export {
   type TokenBatchOptions,
   tokenBatch,
 } from './model-input.js';
-export { type LoadOptions, loadPretrained, PretrainedModel, type SaveOptions, savePretrained } from './pretrained.js';
+export { type Architecture, PretrainedModel } from './pretrained-model.js';
+export { type SaveOptions, savePretrained } from './save-pretrained.js';
 export { type TextTokenizer, Tokenizer } from './tokenizer.js';
 export { blankWeights, randomWeights, type Weights } from './weights.js';

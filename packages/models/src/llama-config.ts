@@ -1,9 +1,15 @@
+import { type ActivationName, activationNames } from '@burin/ffn';
 import type { RotaryScaling } from '@burin/nn';
-import { ConfigError, ConfigReader, type RawConfig } from './config-reader.js';
+import { ConfigReader, type RawConfig } from './config-reader.js';
+import { numLabels, tokenIds } from './head-config.js';
+import { ropeConfig } from './rope-config.js';
+
+/** What the members of the family call themselves in `model_type`. */
+export type LlamaModelType = 'llama' | 'mistral' | 'qwen2';
 
 /** A decoder of the Llama family (Touvron et al. 2023, https://arxiv.org/abs/2302.13971), by config.json's names. */
 export interface LlamaConfig {
-  readonly modelType: 'llama' | 'mistral' | 'qwen2';
+  readonly modelType: LlamaModelType;
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly intermediateSize: number;
@@ -12,7 +18,7 @@ export interface LlamaConfig {
   readonly numKeyValueHeads: number;
   readonly headDim: number;
   readonly maxPositionEmbeddings: number;
-  readonly hiddenAct: string;
+  readonly hiddenAct: ActivationName;
   readonly rmsNormEps: number;
   readonly ropeTheta: number;
   readonly ropeScaling: RotaryScaling | null;
@@ -28,6 +34,7 @@ export interface LlamaConfig {
   readonly initializerRange: number;
   readonly padTokenId: number | null;
   readonly bosTokenId: number | null;
+  /** Generation ends with any of these. */
   readonly eosTokenIds: readonly number[];
   /** Classes of a sequence classification head. */
   readonly numLabels: number;
@@ -35,48 +42,44 @@ export interface LlamaConfig {
   readonly raw: RawConfig;
 }
 
+/** What transformers takes where config.json is silent. */
 const DEFAULTS = {
-  llama: { kvHeads: null, maxPositions: 2048, tied: false },
-  mistral: { kvHeads: 8, maxPositions: 131072, tied: false },
-  qwen2: { kvHeads: 32, maxPositions: 32768, tied: false },
+  llama: { kvHeads: null, maxPositions: 2048 },
+  mistral: { kvHeads: 8, maxPositions: 131072 },
+  qwen2: { kvHeads: 32, maxPositions: 32768 },
 } as const;
 
-/** Reads config.json of a Llama, Mistral or Qwen2. @throws ConfigError that names the key */
-export function llamaConfig(raw: unknown, where = 'config.json'): LlamaConfig {
+/**
+ * Reads config.json of a Llama, Mistral or Qwen2.
+ *
+ * @param where - put before each message
+ * @param expected - the member that `architectures` names; another `model_type` is an error
+ * @throws ConfigError that names the key
+ */
+export function llamaConfig(raw: unknown, where = 'config.json', expected?: LlamaModelType): LlamaConfig {
   const config = new ConfigReader(raw, where);
-  const modelType = modelTypeOf(config);
-  const defaults = DEFAULTS[modelType];
-  const heads = config.integer('num_attention_heads');
-  const hiddenSize = config.integer('hidden_size');
-  const headDim = config.integerOrNull('head_dim', 1) ?? hiddenSize / heads;
-  const kvHeads = config.integer('num_key_value_heads', defaults.kvHeads ?? heads);
-  if (!Number.isInteger(headDim))
-    throw config.complaint('num_attention_heads', `a divisor of hidden_size ${hiddenSize}`);
-  if (heads % kvHeads !== 0) throw config.complaint('num_key_value_heads', `a divisor of num_attention_heads ${heads}`);
+  const types = expected ? [expected] : (['llama', 'mistral', 'qwen2'] as const);
+  const modelType = config.choice<LlamaModelType>('model_type', types, types[0]);
   config.expect('pretraining_tp', 1);
-  const layers = config.integer('num_hidden_layers');
-  const bias = config.boolean('attention_bias', false);
+  const numHiddenLayers = config.integer('num_hidden_layers');
+  const attentionBias = config.boolean('attention_bias', false);
   return {
     modelType,
     vocabSize: config.integer('vocab_size'),
-    hiddenSize,
     intermediateSize: config.integer('intermediate_size'),
-    numHiddenLayers: layers,
-    numAttentionHeads: heads,
-    numKeyValueHeads: kvHeads,
-    headDim,
-    maxPositionEmbeddings: config.integer('max_position_embeddings', defaults.maxPositions),
-    hiddenAct: config.string('hidden_act', 'silu'),
-    rmsNormEps: config.number('rms_norm_eps', 1e-6),
-    ropeTheta: config.number('rope_theta', 10000),
-    ropeScaling: ropeScaling(config),
-    qkvBias: modelType === 'qwen2' || bias,
-    outputBias: modelType === 'llama' && bias,
+    numHiddenLayers,
+    ...headSizes(config, modelType),
+    maxPositionEmbeddings: config.integer('max_position_embeddings', DEFAULTS[modelType].maxPositions),
+    hiddenAct: config.choice('hidden_act', activationNames, 'silu'),
+    rmsNormEps: config.positive('rms_norm_eps', 1e-6),
+    ...ropeConfig(config),
+    qkvBias: modelType === 'qwen2' || (modelType === 'llama' && attentionBias),
+    outputBias: modelType === 'llama' && attentionBias,
     mlpBias: modelType === 'llama' && config.boolean('mlp_bias', false),
-    attentionDropout: config.number('attention_dropout', 0),
-    slidingWindows: slidingWindows(config, modelType, layers),
-    tieWordEmbeddings: config.boolean('tie_word_embeddings', defaults.tied),
-    initializerRange: config.number('initializer_range', 0.02),
+    attentionDropout: config.probability('attention_dropout', 0),
+    slidingWindows: slidingWindows(config, modelType, numHiddenLayers),
+    tieWordEmbeddings: config.boolean('tie_word_embeddings', false),
+    initializerRange: config.nonNegative('initializer_range', 0.02),
     padTokenId: config.integerOrNull('pad_token_id', -1),
     bosTokenId: config.integerOrNull('bos_token_id'),
     eosTokenIds: tokenIds(config, 'eos_token_id'),
@@ -85,63 +88,47 @@ export function llamaConfig(raw: unknown, where = 'config.json'): LlamaConfig {
   };
 }
 
-function modelTypeOf(config: ConfigReader): LlamaConfig['modelType'] {
-  const type = config.string('model_type', 'llama');
-  if (type === 'llama' || type === 'mistral' || type === 'qwen2') return type;
-  throw config.complaint('model_type', "'llama', 'mistral' or 'qwen2'");
+function headSizes(config: ConfigReader, modelType: LlamaModelType) {
+  const hiddenSize = config.integer('hidden_size');
+  const heads = config.integer('num_attention_heads');
+  const kvHeads = config.integer('num_key_value_heads', DEFAULTS[modelType].kvHeads ?? heads);
+  const headDim = config.integerOrNull('head_dim', 1) ?? hiddenSize / heads;
+  if (!Number.isInteger(headDim)) {
+    throw config.complaint('num_attention_heads', `a divisor of hidden_size ${hiddenSize}`);
+  }
+  if (headDim % 2 !== 0) {
+    const key = config.has('head_dim') ? 'head_dim' : 'hidden_size';
+    throw config.complaint(key, `such that a head has an even number of elements, which turn in pairs, not ${headDim}`);
+  }
+  if (heads % kvHeads !== 0) throw config.complaint('num_key_value_heads', `a divisor of num_attention_heads ${heads}`);
+  return { hiddenSize, numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim };
 }
 
-function slidingWindows(config: ConfigReader, modelType: string, layers: number): (number | null)[] {
-  const window = config.integerOrNull('sliding_window', 1);
+/** Most layers of a model; the largest that are known have a few hundred. */
+const MOST_LAYERS = 10_000;
+
+function slidingWindows(config: ConfigReader, modelType: LlamaModelType, layers: number): (number | null)[] {
+  if (layers > MOST_LAYERS) throw config.complaint('num_hidden_layers', `at most ${MOST_LAYERS}`);
   const all = (value: number | null) => new Array<number | null>(layers).fill(value);
   if (modelType === 'llama') return all(null);
+  // null says that there is none; only a key that is not there takes transformers' default
+  const window = config.raw.sliding_window === undefined ? 4096 : config.integerOrNull('sliding_window', 1);
   if (modelType === 'mistral') return all(window);
   if (!config.boolean('use_sliding_window', false)) return all(null);
   const first = config.integer('max_window_layers', 28, 0); // Qwen2: layers from here on slide
-  const types = config.raw['layer_types'];
+  const types = config.raw.layer_types;
   return all(null).map((_, layer) => {
     const slides = Array.isArray(types) ? types[layer] === 'sliding_attention' : layer >= first;
     return slides ? window : null;
   });
 }
 
-function ropeScaling(config: ConfigReader): RotaryScaling | null {
-  const raw = config.raw['rope_scaling'];
-  if (raw === undefined || raw === null) return null;
-  const scaling = new ConfigReader(raw, `${config.where}: rope_scaling`);
-  const type = scaling.string('rope_type', typeof scaling.raw['type'] === 'string' ? scaling.raw['type'] : undefined);
-  const factor = type === 'default' ? 1 : scaling.number('factor');
-  switch (type) {
-    case 'default':
-      return null;
-    case 'linear':
-      return { type, factor };
-    case 'llama3':
-      return {
-        type,
-        factor,
-        lowFreqFactor: scaling.number('low_freq_factor'),
-        highFreqFactor: scaling.number('high_freq_factor'),
-        originalMaxPositionEmbeddings: scaling.integer('original_max_position_embeddings'),
-      };
-    default:
-      throw new ConfigError(
-        `${scaling.where}: rope_type '${type}' is not supported; supported: default, linear, llama3`,
-      );
-  }
-}
-
-/** One id or several, as generation stops at any of them. */
-export function tokenIds(config: ConfigReader, key: string): number[] {
-  const value = config.raw[key] ?? [];
-  const ids = Array.isArray(value) ? value : [value];
-  if (ids.every((id) => Number.isInteger(id) && id >= 0)) return ids;
-  throw config.complaint(key, 'a token id or a list of them');
-}
-
-/** `num_labels`, or the number of names in `id2label`; 2 where neither is given, as in transformers. */
-export function numLabels(config: ConfigReader): number {
-  const names = config.raw['id2label'];
-  if (typeof names === 'object' && names !== null) return Object.keys(names).length;
-  return config.integer('num_labels', 2);
+/** How many numbers the weights of such a decoder are, without a head. */
+export function llamaWeightCount(config: LlamaConfig): number {
+  const { hiddenSize: C, intermediateSize: F, headDim: D, numAttentionHeads: H, numKeyValueHeads: K } = config;
+  const attention = 2 * C * H * D + 2 * C * K * D;
+  const biases =
+    (config.qkvBias ? (H + 2 * K) * D : 0) + (config.outputBias ? C : 0) + (config.mlpBias ? 2 * F + C : 0);
+  const layer = attention + 3 * C * F + 2 * C + biases;
+  return config.vocabSize * C + config.numHiddenLayers * layer + C;
 }

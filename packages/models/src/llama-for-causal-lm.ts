@@ -2,17 +2,29 @@ import type { Linear } from '@burin/nn';
 import { type Generator, scope } from '@burin/tensor';
 import type { RawConfig } from './config-reader.js';
 import { causalLoss } from './heads.js';
-import { type LlamaConfig, llamaConfig } from './llama-config.js';
+import { type LlamaConfig, type LlamaModelType, llamaConfig, llamaWeightCount } from './llama-config.js';
 import { LlamaModel } from './llama-model.js';
+import { type LoadOptions, loadPretrained } from './load-pretrained.js';
 import type { LossInput, ModelInput, ModelOutput } from './model-input.js';
-import { type LoadOptions, loadPretrained, PretrainedModel, type SaveOptions, savePretrained } from './pretrained.js';
+import { type Architecture, PretrainedModel } from './pretrained-model.js';
 import { rawConfigOf } from './raw-config.js';
+import { type SaveOptions, savePretrained } from './save-pretrained.js';
 import { randomWeights, tiedHead, type Weights } from './weights.js';
 
-/** Options of a Llama made in code: config.json's keys in camelCase. */
-export type LlamaOptions = Partial<Omit<LlamaConfig, 'raw' | 'eosTokenIds' | 'slidingWindows'>> &
+/** What follows from other keys of config.json. */
+type Derived = 'raw' | 'eosTokenIds' | 'slidingWindows' | 'qkvBias' | 'outputBias';
+
+/** Options of a Llama, Mistral (`modelType: 'mistral'`) or Qwen2 made in code: config.json's keys in camelCase. */
+export type LlamaOptions = Partial<Omit<LlamaConfig, Derived>> &
   Pick<LlamaConfig, 'vocabSize' | 'hiddenSize' | 'intermediateSize' | 'numHiddenLayers' | 'numAttentionHeads'> & {
     eosTokenId?: number | number[];
+    /** Biases of all projections of the attention; Llama only. */
+    attentionBias?: boolean;
+    /** A query sees the keys less than this many positions back; null: all. Mistral, and Qwen2 where it is used. */
+    slidingWindow?: number | null;
+    /** Qwen2: layers from `maxWindowLayers` on have the window. */
+    useSlidingWindow?: boolean;
+    maxWindowLayers?: number;
   };
 
 const NAMES = { llama: 'LlamaForCausalLM', mistral: 'MistralForCausalLM', qwen2: 'Qwen2ForCausalLM' } as const;
@@ -45,7 +57,7 @@ export class LlamaForCausalLM extends PretrainedModel {
 
   /** A new one with random weights. @throws ConfigError that names an option */
   static create(options: LlamaOptions, { rng }: { rng: Generator }): LlamaForCausalLM {
-    const config = llamaConfig(rawConfigOf(options), 'LlamaForCausalLM.create');
+    const config = llamaConfig(rawConfigOf(options.modelType ?? 'llama', options), 'LlamaForCausalLM.create');
     return LlamaForCausalLM.fromConfig(config, randomWeights(rng, config.initializerRange), rng);
   }
 
@@ -75,7 +87,8 @@ export class LlamaForCausalLM extends PretrainedModel {
    * Logits of the next token at each place, `[B, T, V]`, and the loss of `labels` `[B, T]`: label t says what token t is;
    * they are moved by one here.
    *
-   * @param input.logitsToKeep - logits of the last so many tokens only: generation needs one
+   * @param input.logitsToKeep - logits of the last so many tokens only: generation needs one. Takes no labels.
+   * @throws ShapeError or DtypeError if a tensor does not fit `inputIds`
    */
   forward(input: ModelInput & LossInput & { logitsToKeep?: number }): ModelOutput {
     return scope(() => {
@@ -89,14 +102,17 @@ export class LlamaForCausalLM extends PretrainedModel {
   }
 
   override dispose(): void {
-    this.model.dispose();
+    this.model.dispose(); // also its rotary tables, which are no parameters
     super.dispose();
   }
 }
 
 /** The language models of this family, by config.json's names. */
-export const causalArchitectures = Object.values(NAMES).map((architecture) => ({
-  architecture,
-  fromConfig: (raw: RawConfig, weights: Weights, where?: string) =>
-    LlamaForCausalLM.fromConfig(llamaConfig(raw, where), weights),
-}));
+export const causalArchitectures = (Object.keys(NAMES) as LlamaModelType[]).map(
+  (modelType): Architecture<LlamaForCausalLM> => ({
+    architecture: NAMES[modelType],
+    weightCount: (raw, where) => llamaWeightCount(llamaConfig(raw, where, modelType)),
+    fromConfig: (raw, weights, where, rng) =>
+      LlamaForCausalLM.fromConfig(llamaConfig(raw, where, modelType), weights, rng),
+  }),
+);

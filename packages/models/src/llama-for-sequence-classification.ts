@@ -1,23 +1,29 @@
 import type { Linear } from '@burin/nn';
 import { type Generator, scope } from '@burin/tensor';
 import type { RawConfig } from './config-reader.js';
+import { labelNames } from './head-config.js';
 import { labelLoss, lastTokenStates } from './heads.js';
-import { type LlamaConfig, llamaConfig } from './llama-config.js';
+import { type LlamaConfig, type LlamaModelType, llamaConfig, llamaWeightCount } from './llama-config.js';
 import type { LlamaForCausalLM, LlamaOptions } from './llama-for-causal-lm.js';
 import { LlamaModel } from './llama-model.js';
+import { type LoadOptions, loadPretrained } from './load-pretrained.js';
 import type { LossInput, ModelInput, ModelOutput } from './model-input.js';
-import { type LoadOptions, loadPretrained, PretrainedModel, type SaveOptions, savePretrained } from './pretrained.js';
+import { type Architecture, PretrainedModel } from './pretrained-model.js';
 import { rawConfigOf } from './raw-config.js';
+import { type SaveOptions, savePretrained } from './save-pretrained.js';
 import { randomWeights, type Weights } from './weights.js';
 
-const NAME = 'LlamaForSequenceClassification';
+const NAMES = {
+  llama: 'LlamaForSequenceClassification',
+  mistral: 'MistralForSequenceClassification',
+  qwen2: 'Qwen2ForSequenceClassification',
+} as const;
 
-/** A Llama that gives each text one of `numLabels` classes, read at its last real token. */
+/** A Llama, Mistral or Qwen2 that gives each text one of `numLabels` classes, read at its last real token. */
 export class LlamaForSequenceClassification extends PretrainedModel {
   readonly model: LlamaModel;
   readonly score: Linear; // [C] -> [labels], without a bias
   readonly numLabels: number; // its own: an adapter may wrap the head
-  readonly architecture = NAME;
 
   /** One of parts that are there already. */
   constructor(model: LlamaModel, score: Linear) {
@@ -39,18 +45,25 @@ export class LlamaForSequenceClassification extends PretrainedModel {
 
   /** A new one with random weights. @throws ConfigError that names an option */
   static create(options: LlamaOptions, { rng }: { rng: Generator }): LlamaForSequenceClassification {
-    const config = llamaConfig(rawConfigOf(options), `${NAME}.create`);
+    const config = llamaConfig(rawConfigOf(options.modelType ?? 'llama', options), `${NAMES.llama}.create`);
     return LlamaForSequenceClassification.fromConfig(config, randomWeights(rng, config.initializerRange), rng);
   }
 
   /**
    * The decoder of a language model with a new head, normal with `initializer_range`. The decoder is taken over, not
    * copied; the language-model head is left to its owner.
+   *
+   * @throws RangeError unless `numLabels` is a whole number of 1 or more
    */
   static fromCausal(
     causal: LlamaForCausalLM,
     { numLabels, rng }: { numLabels: number; rng: Generator },
   ): LlamaForSequenceClassification {
+    if (!Number.isInteger(numLabels) || numLabels < 1) {
+      throw new RangeError(
+        `${NAMES.llama}.fromCausal: numLabels must be a whole number of 1 or more, got ${numLabels}`,
+      );
+    }
     const { hiddenSize, initializerRange } = causal.config;
     const score = randomWeights(rng, initializerRange).linear(hiddenSize, numLabels, { bias: false });
     return new LlamaForSequenceClassification(causal.model, score);
@@ -70,14 +83,23 @@ export class LlamaForSequenceClassification extends PretrainedModel {
     return { ...this.model.config, numLabels: this.numLabels };
   }
 
+  get architecture(): string {
+    return NAMES[this.model.config.modelType];
+  }
+
   get rawConfig(): RawConfig {
-    const { id2label, label2id, ...raw } = this.model.config.raw;
+    const { id2label, label2id, num_labels: _inNames, ...raw } = this.model.config.raw;
     const { numLabels } = this;
     const named = typeof id2label === 'object' && Object.keys(id2label ?? {}).length === numLabels;
     return { ...raw, ...(named ? { id2label, label2id } : labelNames(numLabels)) };
   }
 
-  /** Logits `[B, labels]`, and the loss of `labels` `[B]`. Padded texts need their `attentionMask`. */
+  /**
+   * Logits `[B, labels]`, and the loss of int32 `labels` `[B]`. Padded texts need their `attentionMask`: the last real
+   * token is found by it, never by its id.
+   *
+   * @throws ShapeError or DtypeError if a tensor does not fit `inputIds`
+   */
   forward(input: ModelInput & LossInput): ModelOutput {
     return scope(() => {
       const { states, hiddenStates } = this.model.forward(input);
@@ -87,25 +109,17 @@ export class LlamaForSequenceClassification extends PretrainedModel {
   }
 
   override dispose(): void {
-    this.model.dispose();
+    this.model.dispose(); // also its rotary tables, which are no parameters
     super.dispose();
   }
 }
 
-/** The names that transformers gives to classes without one; it reads the number of classes from them. */
-function labelNames(count: number) {
-  const names = Array.from({ length: count }, (_, label) => `LABEL_${label}`);
-  return {
-    id2label: Object.fromEntries(names.map((name, label) => [label, name])),
-    label2id: Object.fromEntries(names.map((name, label) => [name, label])),
-  };
-}
-
 /** The classifiers of this family, by config.json's names. */
-export const sequenceClassificationArchitectures = [
-  {
-    architecture: NAME,
-    fromConfig: (raw: RawConfig, weights: Weights, where?: string) =>
-      LlamaForSequenceClassification.fromConfig(llamaConfig(raw, where), weights),
-  },
-];
+export const sequenceClassificationArchitectures = (Object.keys(NAMES) as LlamaModelType[]).map(
+  (modelType): Architecture<LlamaForSequenceClassification> => ({
+    architecture: NAMES[modelType],
+    weightCount: (raw, where) => llamaWeightCount(llamaConfig(raw, where, modelType)),
+    fromConfig: (raw, weights, where, rng) =>
+      LlamaForSequenceClassification.fromConfig(llamaConfig(raw, where, modelType), weights, rng),
+  }),
+);

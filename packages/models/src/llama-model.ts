@@ -1,5 +1,5 @@
 import { type KeyValueCache, MultiHeadAttention } from '@burin/attention';
-import { type ActivationName, GatedFeedForward } from '@burin/ffn';
+import { GatedFeedForward } from '@burin/ffn';
 import { type Embedding, Module, RotaryEmbedding } from '@burin/nn';
 import { RmsNorm } from '@burin/norm';
 import { checkpoint, type Generator, scope, type Tensor } from '@burin/tensor';
@@ -41,7 +41,7 @@ export class LlamaDecoderLayer extends Module {
       gateProj: weights.linear(width, hidden, { bias: mlpBias }),
       upProj: weights.linear(width, hidden, { bias: mlpBias }),
       downProj: weights.linear(hidden, width, { bias: mlpBias }),
-      activation: config.hiddenAct as ActivationName, // an unknown name is an error there
+      activation: config.hiddenAct,
     });
   }
 
@@ -59,7 +59,11 @@ export class LlamaDecoderLayer extends Module {
   }
 }
 
-/** The decoder without a head: `[B, T]` ids -> `[B, T, C]` states. */
+/**
+ * The decoder without a head: `[B, T]` ids -> `[B, T, C]` states.
+ *
+ * @see Touvron et al. 2023, https://arxiv.org/abs/2302.13971
+ */
 export class LlamaModel extends Module {
   readonly embedTokens: Embedding; // [V, C]
   readonly layers: LlamaDecoderLayer[];

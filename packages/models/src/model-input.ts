@@ -37,23 +37,34 @@ export interface ModelOutput {
 export interface LossInput {
   /** int32; −100 has no loss. */
   labels?: Tensor | null;
-  /** Divide the summed loss by this instead of by the number of labels that count: for gradient accumulation. */
+  /** Divide the summed loss by this instead of by the number of labels that count: for exact accumulation. */
   numItemsInBatch?: number | null;
 }
 
-/** Checks the shapes of an input; returns B and T. */
-export function checkInput(
-  who: string,
-  { inputIds, attentionMask, segments }: ModelInput,
-): [batch: number, tokens: number] {
+/**
+ * Checks the tensors of an input against each other; returns B and T.
+ *
+ * @throws ShapeError or DtypeError that names the one that does not fit; `who` is put before it
+ */
+export function checkInput(who: string, input: Omit<ModelInput, 'cache'>): [batch: number, tokens: number] {
+  const { inputIds, attentionMask, positions, segments } = input;
   if (inputIds.dtype !== 'int32') throw new DtypeError(`${who}: inputIds must be int32, got ${inputIds.dtype}`);
   if (inputIds.shape.length !== 2) throw new ShapeError(`${who}: inputIds must be [B, T], got [${inputIds.shape}]`);
   const [batch, tokens] = inputIds.shape as [number, number];
   if (attentionMask && (attentionMask.shape.length !== 2 || attentionMask.shape[0] !== batch)) {
     throw new ShapeError(`${who}: attentionMask must be [B, S] with B = ${batch}, got [${attentionMask.shape}]`);
   }
-  if (segments && `${segments.shape}` !== `${inputIds.shape}`) {
-    throw new ShapeError(`${who}: segments must be [B, T]: expected [${inputIds.shape}], got [${segments.shape}]`);
+  if (attentionMask && attentionMask.dtype !== 'uint8') {
+    throw new DtypeError(
+      `${who}: attentionMask must be uint8, got ${attentionMask.dtype}; convert it with .to('uint8')`,
+    );
+  }
+  for (const [name, each] of [
+    ['positions.ids', positions?.ids],
+    ['segments', segments],
+  ] as const) {
+    if (!each || `${each.shape}` === `${inputIds.shape}`) continue;
+    throw new ShapeError(`${who}: ${name} must be [B, T]: expected [${inputIds.shape}], got [${each.shape}]`);
   }
   return [batch, tokens];
 }
@@ -84,7 +95,8 @@ export interface TokenBatch {
 }
 
 /**
- * Pads rows of token ids to one length.
+ * Pads rows of token ids to one length. Mask, positions and labels come from the places, never from the ids: a padding id
+ * that is also the end token does no harm.
  *
  * @throws RangeError if there is no row, a row is empty, or an id is not in the vocabulary
  */
@@ -114,7 +126,11 @@ export function tokenBatch(rows: readonly (readonly number[])[], options: TokenB
   };
 }
 
-/** Labels as a tensor. @throws RangeError that names the first one out of range */
+/**
+ * Labels as an int32 tensor.
+ *
+ * @throws RangeError that names the first one that is neither 0 .. classes − 1 nor −100
+ */
 export function labelTensor(labels: readonly number[], classes: number): Tensor {
   checkLabels(labels, classes, 'labelTensor');
   return tensor(Int32Array.from(labels));

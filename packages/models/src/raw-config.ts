@@ -1,20 +1,23 @@
 import type { RawConfig } from './config-reader.js';
 
 /**
- * Options in camelCase as config.json has them: `numKeyValueHeads` is `num_key_value_heads`, at any depth. A rotary
- * scaling's `type` is `rope_type`.
+ * Options in camelCase as config.json has them: `numKeyValueHeads` is `num_key_value_heads`, and so inside a rotary
+ * scaling, whose `type` is `rope_type`.
  */
-export function rawConfigOf(options: object): RawConfig {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries.map(([key, value]) => [snakeCase(key, options), convert(value)]));
+export function rawConfigOf(modelType: string, options: object): RawConfig {
+  return { model_type: modelType, ...withSnakeCase(options) };
 }
 
-function snakeCase(key: string, options: object): string {
-  if (key === 'type' && 'factor' in options) return 'rope_type';
-  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+function withSnakeCase(options: object): RawConfig {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(
+    given.map(([key, value]) => [
+      key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      key === 'ropeScaling' && value ? ropeScaling(value) : value,
+    ]),
+  );
 }
 
-function convert(value: unknown): unknown {
-  const nested = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return nested ? rawConfigOf(value) : value;
+function ropeScaling({ type, ...rest }: { type: string }): RawConfig {
+  return { rope_type: type, ...withSnakeCase(rest) };
 }

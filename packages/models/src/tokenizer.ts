@@ -1,4 +1,4 @@
-import { CheckpointError, readJsonFile } from '@burin/checkpoint';
+import { CheckpointError, exists, readJsonFile } from '@burin/checkpoint';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 
 /** Text to token ids and back. */
@@ -9,10 +9,13 @@ export interface TextTokenizer {
   readonly bosTokenId: number | null;
   /** Ids that end a text. */
   readonly eosTokenIds: readonly number[];
+  /** Ids of a text; with the tokens that the tokenizer puts around it, unless `addSpecialTokens` is false. */
   encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
+  /** The text of ids; special tokens are left out, unless `skipSpecialTokens` is false. */
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string;
-  /** The content of tokenizer.json, and of tokenizer_config.json where there is one. */
+  /** The content of tokenizer.json. */
   toJson(): Record<string, unknown>;
+  /** The content of tokenizer_config.json, where there is one. */
   configJson?(): Record<string, unknown>;
 }
 
@@ -32,6 +35,7 @@ export class Tokenizer implements TextTokenizer {
   #json: Record<string, unknown>;
   #config: Record<string, unknown>;
 
+  /** One of the content of tokenizer.json, and of tokenizer_config.json. */
   constructor(json: Record<string, unknown>, config: Record<string, unknown> = {}) {
     this.#tokenizer = new HuggingFaceTokenizer(json, config);
     this.#json = json;
@@ -43,16 +47,20 @@ export class Tokenizer implements TextTokenizer {
     this.eosTokenIds = eos === null ? [] : [eos];
   }
 
-  /** Reads tokenizer.json and tokenizer_config.json of a model's folder. @throws CheckpointError that names the file */
+  /**
+   * Reads tokenizer.json of a model's folder, and tokenizer_config.json, which older folders have not.
+   *
+   * @throws CheckpointError that names the file, if it is not there or no tokenizer
+   */
   static async fromFolder(folder: string): Promise<Tokenizer> {
-    const json = await readJsonFile(`${folder}/tokenizer.json`);
-    const config = await readJsonFile(`${folder}/tokenizer_config.json`).catch(() => ({})); // older folders have none
+    const path = `${folder}/tokenizer.json`;
+    const json = jsonObject(await readJsonFile(path), path);
+    const configPath = `${folder}/tokenizer_config.json`;
+    const config = (await exists(configPath)) ? jsonObject(await readJsonFile(configPath), configPath) : {};
     try {
-      return new Tokenizer(json as Record<string, unknown>, config as Record<string, unknown>);
+      return new Tokenizer(json, config);
     } catch (cause) {
-      throw new CheckpointError(`${folder}/tokenizer.json: not a tokenizer that can be read: ${String(cause)}`, {
-        cause,
-      });
+      throw new CheckpointError(`${path}: not a tokenizer that can be read: ${String(cause)}`, { cause });
     }
   }
 
@@ -77,4 +85,9 @@ export class Tokenizer implements TextTokenizer {
   configJson(): Record<string, unknown> {
     return this.#config;
   }
+}
+
+function jsonObject(value: unknown, path: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new CheckpointError(`${path}: expected a JSON object`);
 }

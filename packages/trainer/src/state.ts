@@ -26,8 +26,9 @@ export interface TrainerState {
   epochIndex: number;
   windowInEpoch: number;
   windowsPerEpoch: number;
-  /** Labels trained on so far. */
+  /** Labels trained on so far, and tokens read for it. */
   trainedTokens: number;
+  inputTokens: number;
   /** Sums of the steps' losses: of the whole run, and since the last log. */
   totalLoss: number;
   lossSinceLog: number;
@@ -50,6 +51,7 @@ export function initialState(maxSteps: number, windowsPerEpoch: number): Trainer
     windowInEpoch: 0,
     windowsPerEpoch,
     trainedTokens: 0,
+    inputTokens: 0,
     totalLoss: 0,
     lossSinceLog: 0,
     stepsSinceLog: 0,

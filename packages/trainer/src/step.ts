@@ -4,7 +4,7 @@ import type { Device, Generator } from '@burin/tensor';
 import { accumulateGradients, sumAndFree } from './accumulate.js';
 import type { TrainingArguments } from './arguments.js';
 import { diagnose } from './checks/diagnose.js';
-import { FirstStepCheck } from './checks/first-step.js';
+import { FirstStepCheck, StillThereCheck } from './checks/training-trains.js';
 import type { Window } from './data/windows.js';
 import { generatorStates } from './generators.js';
 import { type TrainableModel, trainableParameters } from './model.js';
@@ -40,6 +40,7 @@ export interface StepFigures {
 /** Takes optimizer steps, each on one window. Looks closely at the first one that has a learning rate. */
 export class Stepper {
   readonly #parts: StepParts;
+  readonly #stillThere = new StillThereCheck();
   #trains = false;
 
   constructor(parts: StepParts) {
@@ -53,6 +54,7 @@ export class Stepper {
    */
   async step(window: Window, place: StepPlace): Promise<StepFigures> {
     const { model, device, optimizer, scheduler, generators, args } = this.#parts;
+    this.#stillThere.check(model);
     const states = generatorStates(generators);
     const labelSmoothing = args.labelSmoothingFactor;
     const shares = accumulateGradients(model, window, device, labelSmoothing);

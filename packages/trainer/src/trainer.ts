@@ -45,7 +45,7 @@ export interface TrainResult {
   /** Path of the best checkpoint, where any was evaluated. */
   readonly bestCheckpoint: string | null;
   readonly memory: MemoryReport;
-  /** Labels trained on in a second of this process's part of the run, evaluations and checkpoints included. */
+  /** Tokens trained on in a second of this process's part of the run, evaluations and checkpoints included; no padding. */
   readonly tokensPerSecond: number;
 }
 

@@ -61,7 +61,7 @@ export class TrainingRun<M extends TrainableModel, E> {
     this.#state = { ...this.#state, ...(await this.#keeper.resume()), maxSteps, windowsPerEpoch };
     device.memory.resetPeak();
     await reporter.begin(this.#state);
-    this.#began = { at: performance.now(), tokens: this.#state.trainedTokens };
+    this.#began = { at: performance.now(), tokens: this.#state.inputTokens };
     await this.#notify('onTrainBegin');
     while (this.#state.globalStep < this.#state.maxSteps && !this.#control.shouldStop) {
       await this.#step();
@@ -112,6 +112,7 @@ export class TrainingRun<M extends TrainableModel, E> {
     this.#figures = await this.#stepper.step(window, { step: state.globalStep + 1, checkpoint: this.#keeper.last });
     state.globalStep++;
     state.trainedTokens += window.trained;
+    state.inputTokens += window.tokens;
     state.totalLoss += this.#figures.loss;
     state.lossSinceLog += this.#figures.loss;
     state.stepsSinceLog++;
@@ -174,7 +175,7 @@ export class TrainingRun<M extends TrainableModel, E> {
 
   #tokensPerSecond(): number {
     const seconds = (performance.now() - this.#began.at) / 1000;
-    return (this.#state.trainedTokens - this.#began.tokens) / Math.max(seconds, 1e-9);
+    return (this.#state.inputTokens - this.#began.tokens) / Math.max(seconds, 1e-9);
   }
 
   get #callbacks() {

@@ -6,6 +6,7 @@ import {
   packedCollator,
 } from '@burin/trainer';
 import { describe, expect, it } from 'vitest';
+import { countTokens } from '../src/data/host-batch.js';
 import { epochOrder, groupByLength } from '../src/data/order.js';
 
 const END = 2; // also the padding id: the case that goes wrong where masks come from ids
@@ -107,6 +108,13 @@ describe('collators', () => {
   ])('refuses the class of %o', (example, message) => {
     expect(() => classificationCollator({ numLabels: 2 })([example as never], [7])).toThrow(message);
   });
+});
+
+it('counts tokens without padding', () => {
+  const texts = [{ inputIds: [5, 6, 7] }, { inputIds: [8] }];
+  expect(countTokens(causalLmCollator()(texts, [0, 1]))).toBe(4);
+  expect(countTokens(packedCollator({ maxLength: 3 })(texts, [0, 1]))).toBe(4);
+  expect(countTokens({ inputs: { inputIds: { data: new Int32Array(6), shape: [2, 3] } } })).toBe(6);
 });
 
 describe('packedCollator', () => {

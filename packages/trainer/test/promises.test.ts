@@ -88,6 +88,16 @@ describe('promise 2: training trains', () => {
     expect((await model.lora_B.data()).some((value) => value !== 0)).toBe(true);
   });
 
+  it('stops where a layer is exchanged during the run', async () => {
+    const model = new TinyLanguageModel();
+    const callbacks = [
+      { onStepEnd: () => void model.replaceModule('hidden', new Linear(6, 6, { rng: new Generator(1) })) },
+    ];
+    await expect(new Trainer({ model, trainDataset, args, callbacks, reporter: false }).train()).rejects.toThrow(
+      'what is trained must stay in the model: hidden.weight, hidden.bias of 5 are gone; was a layer exchanged during the run',
+    );
+  });
+
   it('refuses a model in which nothing is to be trained', async () => {
     const model = new TinyLanguageModel().requiresGrad_(false);
     await expect(new Trainer({ model, trainDataset, reporter: false }).train()).rejects.toThrow(

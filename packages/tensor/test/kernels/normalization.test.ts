@@ -73,8 +73,29 @@ describe.each(devices)('rmsNorm on %s', (device) => {
   });
 });
 
-describe.each(devices)('long rows on %s', (device) => {
-  it('have the gradients of the reference', async () => {
+describe.each(devices)('many or long rows on %s', (device) => {
+  it('are their reference, and add up to the same dweight and dbias, for many rows', async () => {
+    for (const [rows, cols] of [
+      [63, 5],
+      [257, 3],
+      [300, 17],
+      [1030, 2],
+    ] as const) {
+      const size = rows * cols;
+      const [x, weight, bias] = [normals(size, 1), awayFromZero(cols, 2), normals(cols, 3)];
+      const [mean, rstd, g] = [normals(rows, 4, 0.02), positives(rows, 5), normals(size, 6)];
+      const wide = gradientOf(rows); // sums of as many terms
+      await expectLikeReference(device, NORMALIZED, 'rmsNorm', x, weight, dirty(size), dirty(rows), rows, cols, EPS);
+      const outputs = () => [dirty(size), normals(cols, 7)] as const;
+      await expectLikeReference(device, wide, 'rmsNormBackward', x, weight, rstd, g, ...outputs(), rows, cols);
+      const normalized = [dirty(size), dirty(rows), dirty(rows), rows, cols, EPS] as const;
+      await expectLikeReference(device, sumOf(8, 32), 'layerNorm', x, weight, bias, ...normalized);
+      const affine = [...outputs(), normals(cols, 8), rows, cols] as const;
+      await expectLikeReference(device, wide, 'layerNormBackward', x, weight, mean, rstd, g, ...affine);
+    }
+  });
+
+  it('have the gradients of the reference, for long rows', async () => {
     for (const cols of LONG) {
       const [x, weight, g] = [normals(ROWS * cols, 1), awayFromZero(cols, 2), normals(ROWS * cols, 3)];
       const [mean, rstd] = [normals(ROWS, 4, 0.02), positives(ROWS, 5)];
@@ -182,6 +203,7 @@ const CHANNEL_SHAPES = [
   ...[3, 17, 65].map((channels) => [5, channels, 1] as const),
   ...[1, 3, 7, 17, 65].map((length) => [2, 3, length] as const),
   [9, 33, 1],
+  [150, 2, 3],
   [7, 1, 5],
   [1, 5, 4],
 ] as const;

@@ -55,3 +55,14 @@ export function countTrained({ inputs }: HostBatch): number {
   for (const label of labels.data) if (label !== IGNORE_INDEX) count++;
   return count;
 }
+
+/** Tokens of a batch, without padding where the mask tells; 0 where its inputs are no tokens. */
+export function countTokens({ inputs }: HostBatch): number {
+  const { inputIds, attentionMask } = inputs;
+  if (isHostTensor(attentionMask)) {
+    let real = 0;
+    for (const token of attentionMask.data) real += token;
+    return real;
+  }
+  return isHostTensor(inputIds) ? inputIds.data.length : 0;
+}

@@ -1,18 +1,20 @@
 import { DataError } from '../errors.js';
 import { type Dataset, exampleAt } from './example.js';
-import { type Collator, countTrained, type HostBatch } from './host-batch.js';
+import { type Collator, countTokens, countTrained, type HostBatch } from './host-batch.js';
 
-/** A batch with its number of labels that count. */
+/** A batch with its numbers of labels that count and of tokens. */
 export interface CountedBatch {
   readonly batch: HostBatch;
   readonly trained: number;
+  readonly tokens: number;
   readonly indices: readonly number[];
 }
 
-/** The batches of one optimizer step, and the labels that count in all of them. */
+/** The batches of one optimizer step; the labels that count in all of them, and the tokens. */
 export interface Window {
   readonly batches: readonly CountedBatch[];
   readonly trained: number;
+  readonly tokens: number;
 }
 
 /** Collates the examples at `indices`. */
@@ -21,7 +23,7 @@ export function collate<E>(dataset: Dataset<E>, collator: Collator<E>, indices: 
     indices.map((index) => exampleAt(dataset, index)),
     indices,
   );
-  return { batch, trained: countTrained(batch), indices };
+  return { batch, trained: countTrained(batch), tokens: countTokens(batch), indices };
 }
 
 /** Optimizer steps of an epoch: the last window may be short, and the last batch of it. */
@@ -58,5 +60,5 @@ export function windowAt<E>(
         'got none; remove the examples that train nothing, or make batches larger',
     );
   }
-  return { batches, trained };
+  return { batches, trained, tokens: batches.reduce((sum, { tokens }) => sum + tokens, 0) };
 }

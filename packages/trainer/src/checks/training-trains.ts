@@ -47,6 +47,27 @@ export class FirstStepCheck {
   }
 }
 
+/**
+ * Checks in each step that what the run began to train is still part of the model: a layer that is exchanged meanwhile
+ * takes its parameters with it, and training goes on without effect.
+ */
+export class StillThereCheck {
+  #began: ReturnType<typeof trainableParameters> | null = null;
+
+  /** @throws NotTrainedError naming the parameters that are gone */
+  check(model: TrainableModel): void {
+    this.#began ??= trainableParameters(model);
+    const now = new Set<unknown>(model.parameters());
+    const gone = this.#began.filter(([, parameter]) => !now.has(parameter)).map(([name]) => name);
+    if (gone.length === 0) return;
+    throw new NotTrainedError(
+      `Trainer: what is trained must stay in the model: ${list(gone)} of ${this.#began.length} are gone; ` +
+        'was a layer exchanged during the run, by a function that was not awaited?',
+      gone,
+    );
+  }
+}
+
 function list(names: readonly string[]): string {
   return names.slice(0, 5).join(', ') + (names.length > 5 ? ` and ${names.length - 5} more` : '');
 }

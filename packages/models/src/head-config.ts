@@ -1,0 +1,27 @@
+import type { ConfigReader } from './config-reader.js';
+
+/** One id or several, as generation stops at any of them. */
+export function tokenIds(config: ConfigReader, key: string): number[] {
+  const value = config.raw[key] ?? [];
+  const ids: unknown[] = Array.isArray(value) ? value : [value];
+  if (ids.every((id): id is number => Number.isInteger(id) && (id as number) >= 0)) return ids;
+  throw config.complaint(key, 'a token id or a list of them');
+}
+
+/** `num_labels`, or the number of names in `id2label`; 2 where neither is given, as in transformers. */
+export function numLabels(config: ConfigReader): number {
+  const names = config.raw.id2label;
+  if (!config.has('id2label')) return config.integer('num_labels', 2);
+  const count = typeof names === 'object' && !Array.isArray(names) ? Object.keys(names as object).length : 0;
+  if (count > 0) return count;
+  throw config.complaint('id2label', 'an object with a name for each class');
+}
+
+/** The names that transformers gives to classes without one; it reads the number of classes from them. */
+export function labelNames(count: number): { id2label: Record<string, string>; label2id: Record<string, number> } {
+  const names = Array.from({ length: count }, (_, label) => `LABEL_${label}`);
+  return {
+    id2label: Object.fromEntries(names.map((name, label) => [String(label), name])),
+    label2id: Object.fromEntries(names.map((name, label) => [name, label])),
+  };
+}

@@ -1,0 +1,141 @@
+import {
+  CheckpointError,
+  exists,
+  openCheckpoint,
+  readJsonFile,
+  type SafetensorsFile,
+  type TensorInfo,
+} from '@burin/checkpoint';
+import { compareNames, type Module, refuseDifferences, stateTargets } from '@burin/nn';
+import { fromBytes, type Generator, ShapeError, scope, type Tensor } from '@burin/tensor';
+import { ConfigError, ConfigReader, type RawConfig } from './config-reader.js';
+import { tokenIds } from './head-config.js';
+import type { Architecture, PretrainedModel } from './pretrained-model.js';
+import { STORED_DTYPES, tensorDtype } from './stored-dtype.js';
+import { blankWeights } from './weights.js';
+
+export interface LoadOptions {
+  /** How weights are stored in memory. Default float32, whatever the file has. */
+  dtype?: 'float32' | 'float16' | 'bfloat16';
+  /** Draws dropout in training. Left out: nothing is dropped, whatever config.json says. */
+  rng?: Generator;
+  /** Names that the file may lack, such as a new classification head's; they stay zeros. */
+  allowMissing?: RegExp;
+  /** Names in the file to pass over, such as the language-model head of a model that gets another. */
+  allowUnexpected?: RegExp;
+}
+
+/** What older versions of transformers saved though it follows from the config. */
+const DERIVED = /(^|\.)(position_ids|rotary_emb\.inv_freq)$/;
+
+/**
+ * Loads a Hugging Face folder as one of `architectures`: config.json decides which. Tensors are read one by one, and the
+ * model is in evaluation mode.
+ *
+ * @param folder - holds config.json and model.safetensors, or shards with their index; generation_config.json's
+ *   `eos_token_id` goes before config.json's
+ * @throws ConfigError if config.json names another architecture or an option that is not supported
+ * @throws CheckpointError if a file is damaged or not there
+ * @throws RangeError if names are missing or left over; ShapeError if a shape differs. Each message names the file.
+ */
+export async function loadPretrained<M extends PretrainedModel>(
+  folder: string,
+  architectures: readonly Architecture<M>[],
+  options: LoadOptions = {},
+): Promise<M> {
+  const where = `${folder}/config.json`;
+  const config = new ConfigReader(await readJsonFile(where), where);
+  const architecture = chooseArchitecture(config, architectures);
+  const raw = await withGenerationConfig(config.raw, folder);
+  const needed = architecture.weightCount(raw, where);
+  const checkpoint = await openCheckpoint(folder);
+  try {
+    refuseOversize(needed, checkpoint, where);
+    const model = architecture.fromConfig(raw, blankWeights(options.dtype ?? 'float32'), where, options.rng ?? null);
+    await fillOrDispose(model, checkpoint, options);
+    return model.eval();
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+function chooseArchitecture<M extends PretrainedModel>(
+  config: ConfigReader,
+  architectures: readonly Architecture<M>[],
+): Architecture<M> {
+  const names = config.raw.architectures;
+  const name: unknown = Array.isArray(names) ? names[0] : undefined;
+  const found = architectures.find(({ architecture }) => architecture === name);
+  if (found) return found;
+  const got = typeof name === 'string' ? `'${name.slice(0, 80)}'` : 'none';
+  const known = architectures.map(({ architecture }) => architecture).join(', ');
+  throw new ConfigError(`${config.where}: architectures must name a model known here: expected ${known}, got ${got}`);
+}
+
+/** config.json, with the end tokens of generation_config.json where there is one, as transformers prefers them. */
+async function withGenerationConfig(raw: RawConfig, folder: string): Promise<RawConfig> {
+  const where = `${folder}/generation_config.json`;
+  if (!(await exists(where))) return raw;
+  const generation = new ConfigReader(await readJsonFile(where), where);
+  return generation.has('eos_token_id') ? { ...raw, eos_token_id: tokenIds(generation, 'eos_token_id') } : raw;
+}
+
+/**
+ * A config that asks for far more than the file holds is wrong, and taking the memory first could fail in worse ways.
+ * Smaller differences are left to the comparison of names and shapes, which says which tensor it is.
+ */
+function refuseOversize(needed: number, checkpoint: SafetensorsFile, where: string): void {
+  const held = [...checkpoint.tensors.values()].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  if (needed <= 4 * held + 2 ** 20) return;
+  throw new ConfigError(
+    `${where}: the sizes must be those of the weights: expected about ${held} numbers, as ${checkpoint.name} holds, ` +
+      `got sizes that need ${needed}`,
+  );
+}
+
+async function fillOrDispose(model: Module, checkpoint: SafetensorsFile, options: LoadOptions): Promise<void> {
+  try {
+    await fill(model, checkpoint, options);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+async function fill(model: Module, checkpoint: SafetensorsFile, options: LoadOptions): Promise<void> {
+  const targets = stateTargets(model);
+  const { missing, unexpected } = compareNames(targets, checkpoint.tensors.keys());
+  refuseDifferences(checkpoint.name, {
+    missing: missing.filter((name) => !matches(options.allowMissing, name)),
+    unexpected: unexpected.filter((name) => !matches(options.allowUnexpected, name) && !DERIVED.test(name)),
+  });
+  for (const [name, info] of checkpoint.tensors) checkTensor(`${checkpoint.name}: ${name}`, targets.get(name), info);
+  for (const [name, { dtype, shape }] of checkpoint.tensors) {
+    const target = targets.get(name);
+    if (!target) continue;
+    const bytes = await checkpoint.read(name);
+    scope(() => target.copy_(fromBytes(bytes, shape, tensorDtype(dtype)!)));
+  }
+}
+
+function checkTensor(who: string, target: Tensor | undefined, { dtype, shape }: TensorInfo): void {
+  if (!target) return;
+  if (`${target.shape}` !== `${shape}`) {
+    throw new ShapeError(`${who}: expected [${target.shape}], as config.json says, got [${shape}]`);
+  }
+  if (!tensorDtype(dtype)) {
+    throw new CheckpointError(
+      `${who}: the dtype must be one that tensors have: expected ${Object.values(STORED_DTYPES).join(', ')}, ` +
+        `got ${dtype}`,
+    );
+  }
+}
+
+/** `search` begins at the start whatever flags the expression has. */
+function matches(pattern: RegExp | undefined, name: string): boolean {
+  return pattern !== undefined && name.search(pattern) >= 0;
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
+}

@@ -1,0 +1,22 @@
+import { Module } from '@burin/nn';
+import type { Generator } from '@burin/tensor';
+import type { RawConfig } from './config-reader.js';
+import type { Weights } from './weights.js';
+
+/** A model that a Hugging Face folder can hold. */
+export abstract class PretrainedModel extends Module {
+  /** The name in config.json's `architectures`. */
+  abstract readonly architecture: string;
+  /** config.json as it is written. */
+  abstract get rawConfig(): RawConfig;
+}
+
+/** How a class of models is made from config.json. */
+export interface Architecture<M extends PretrainedModel> {
+  /** The name in config.json's `architectures`. */
+  readonly architecture: string;
+  /** About how many numbers the weights are: compared with the file before memory is taken for them. */
+  weightCount(raw: RawConfig, where: string): number;
+  /** A model whose layers `weights` makes; `rng` draws dropout in training. `where` is put before messages. */
+  fromConfig(raw: RawConfig, weights: Weights, where: string, rng: Generator | null): M;
+}

@@ -1,0 +1,90 @@
+import {
+  type TensorToWrite,
+  type WrittenFile,
+  writeCheckpoint,
+  writeFileAtomic,
+  writeFolderAtomic,
+} from '@burin/checkpoint';
+import { isLinearLike, Linear, type Module, stateDict } from '@burin/nn';
+import { type DType, isFloating, type Tensor } from '@burin/tensor';
+import type { RawConfig } from './config-reader.js';
+import type { PretrainedModel } from './pretrained-model.js';
+import { STORED_DTYPES } from './stored-dtype.js';
+import type { TextTokenizer } from './tokenizer.js';
+
+export interface SaveOptions {
+  /** Written as tokenizer.json. */
+  tokenizer?: TextTokenizer;
+  /** How floating-point weights are written. Left out: as they are stored in memory. */
+  dtype?: 'float32' | 'float16' | 'bfloat16';
+  /** Weights beyond this go to further files, with an index. */
+  maxShardBytes?: number;
+  /** Take the place of a folder that is there. Default false. */
+  replace?: boolean;
+}
+
+/**
+ * Writes a folder that transformers reads: config.json, model.safetensors, tokenizer.json. Whole or not at all.
+ *
+ * @returns the files of weights with their sizes
+ * @throws RangeError if a layer is no plain Linear (4-bit, or with an adapter), since its weight would be left out
+ * @throws CheckpointError if the folder is there already or cannot be written
+ */
+export async function savePretrained(
+  model: PretrainedModel,
+  folder: string,
+  { tokenizer, dtype, maxShardBytes, replace = false }: SaveOptions = {},
+): Promise<WrittenFile[]> {
+  refuseWrapped(model);
+  const tensors = await tensorsToWrite(model, dtype);
+  const config = configToWrite(model, dtype);
+  let written: WrittenFile[] = [];
+  const fillFolder = async (temporary: string) => {
+    await writeFileAtomic(`${temporary}/config.json`, `${JSON.stringify(config, null, 2)}\n`);
+    if (tokenizer) await writeTokenizer(temporary, tokenizer);
+    written = await writeCheckpoint(temporary, tensors, maxShardBytes === undefined ? {} : { maxShardBytes });
+  };
+  await writeFolderAtomic(folder, fillFolder, { replace });
+  return written;
+}
+
+function refuseWrapped(model: Module): void {
+  for (const [name, module] of model.namedModules()) {
+    if (!isLinearLike(module) || module instanceof Linear) continue;
+    throw new RangeError(
+      `savePretrained: ${name}: a layer must be a plain Linear: got ${module.constructor.name}; ` +
+        `merge adapters and dequantize 4-bit layers first, or save the adapter alone`,
+    );
+  }
+}
+
+/** config.json with the class and the dtype that the weights are written as. */
+function configToWrite(model: PretrainedModel, dtype: DType | undefined): RawConfig {
+  const { torch_dtype: _older, ...raw } = model.rawConfig;
+  const stored = dtype ?? model.parameters().find((parameter) => isFloating(parameter.dtype))?.dtype;
+  return { ...raw, architectures: [model.architecture], dtype: stored };
+}
+
+async function tensorsToWrite(model: Module, dtype: DType | undefined): Promise<TensorToWrite[]> {
+  const tensors: TensorToWrite[] = [];
+  for (const [name, tensor] of stateDict(model)) {
+    const stored = dtype && isFloating(tensor.dtype) ? dtype : tensor.dtype;
+    tensors.push({ name, dtype: STORED_DTYPES[stored], shape: tensor.shape, data: await bytesOf(tensor, stored) });
+  }
+  return tensors;
+}
+
+function bytesOf(tensor: Tensor, dtype: DType): Promise<Uint8Array> {
+  const view = tensor.detach();
+  const converted = view.to(dtype);
+  const reading = converted.bytes(); // enqueued: what it reads may be freed now
+  converted.dispose();
+  view.dispose();
+  return reading;
+}
+
+async function writeTokenizer(folder: string, tokenizer: TextTokenizer): Promise<void> {
+  await writeFileAtomic(`${folder}/tokenizer.json`, JSON.stringify(tokenizer.toJson()));
+  const config = tokenizer.configJson?.();
+  if (config) await writeFileAtomic(`${folder}/tokenizer_config.json`, JSON.stringify(config, null, 2));
+}
