@@ -165,6 +165,18 @@ describe('a folder that is loaded', () => {
     expect(await logits(dropping.train())).not.toEqual(await logits(still));
   });
 
+  it('may name a dropout of the attention though nobody draws it', async () => {
+    const path = await saved('attention dropout', tinyLlama({ attentionDropout: 0.5 }));
+    const model = await LlamaForCausalLM.fromPretrained(path);
+    const logits = () => noGrad(() => model.forward({ inputIds: ids([1, 2, 3]) })).logits.data();
+    const still = await logits();
+    model.train();
+    expect(await logits()).toEqual(still);
+    const dropping = await LlamaForCausalLM.fromPretrained(path, { rng: rng(1) });
+    dropping.train();
+    expect(await noGrad(() => dropping.forward({ inputIds: ids([1, 2, 3]) })).logits.data()).not.toEqual(still);
+  });
+
   it('fills a tied matrix from whichever of its names the file has', async () => {
     const path = await saved('under the head');
     const before = await (await LlamaForCausalLM.fromPretrained(path)).lmHead.weight.data();

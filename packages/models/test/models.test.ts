@@ -134,6 +134,18 @@ describe('a language model', () => {
     expect(names(true)).toEqual({ llama: [...qkv, 'o_proj'], mistral: [], qwen2: qkv }[modelType]);
   });
 
+  it('holds as much after fifty training steps as after two', () => {
+    const model = tinyLlama().train();
+    const live: number[] = [];
+    for (let step = 0; step < 50; step++) {
+      scope(() => model.forward(tokenBatch(ROWS, { vocabSize: TINY.vocabSize, labels: true })).loss!.backward());
+      for (const parameter of model.parameters()) parameter.add_(parameter.grad as Tensor, -0.01);
+      model.zeroGrad();
+      live.push(cpu().memory.liveBytes);
+    }
+    expect(live.at(-1)).toBe(live[1]);
+  });
+
   it('frees everything with dispose', () => {
     const before = cpu().memory.liveBuffers;
     const model = tinyLlama({ tieWordEmbeddings: true });
