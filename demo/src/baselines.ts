@@ -9,7 +9,7 @@ export interface Scores {
 }
 
 /** Accuracy and F1 of predictions. */
-export function scoresOf(predictions: readonly number[], mails: readonly Mail[]): Scores {
+function scoresOf(predictions: readonly number[], mails: readonly Mail[]): Scores {
   const { accuracy, f1 } = binaryScores(
     predictions,
     mails.map(({ label }) => label),

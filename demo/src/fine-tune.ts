@@ -29,9 +29,9 @@ export interface Method {
 }
 
 export const METHODS: readonly Method[] = [
-  { name: 'LoRA on the 4-bit base', quantize: true, lora: true, learningRate: 2e-3, paged: true },
-  { name: 'LoRA on the float base', quantize: false, lora: true, learningRate: 2e-3, paged: false },
-  { name: 'full fine-tuning', quantize: false, lora: false, learningRate: 5e-4, paged: false },
+  { name: 'LoRA on the 4-bit base', quantize: true, lora: true, learningRate: 3e-3, paged: true },
+  { name: 'LoRA on the float base', quantize: false, lora: true, learningRate: 3e-3, paged: false },
+  { name: 'full fine-tuning', quantize: false, lora: false, learningRate: 1e-3, paged: false },
 ];
 
 /** What every method is given. */
@@ -95,7 +95,7 @@ export async function fineTune(
       learningRate: method.learningRate,
       lrSchedulerType: 'linear',
       warmupRatio: 0.1,
-      loggingSteps: 10,
+      loggingSteps: 20,
       seed: SEED,
     },
     callbacks: [

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { resourceUsage } from 'node:process';
-import { saveAdapter } from '@burin/lora';
+import { saveAdapter, trainableParameters } from '@burin/lora';
 import { ByteTokenizer, type TextTokenizer, Tokenizer } from '@burin/models';
-import { type Example, formatBytes, formatMemory } from '@burin/trainer';
+import { type Example, formatBytes } from '@burin/trainer';
 import { majorityGuess, naiveBayes, type Scores } from './baselines.js';
 import { type FineTuned, fineTune, METHODS, prepare, scoreUntrained, type Task } from './fine-tune.js';
 import { largestGap, logitsOf } from './logits.js';
@@ -56,7 +56,8 @@ async function run(settings: Settings): Promise<void> {
   for (const [i, method] of METHODS.entries()) {
     heading(3 + i, method.name);
     const prepared = await prepare(method, task);
-    if (prepared.quantized) console.log(prepared.quantized.text);
+    if (prepared.quantized) console.log(`quantized to NF4: ${prepared.quantized.text}`);
+    console.log(trainableParameters(prepared.model).text);
     const result = await fineTune(method, task, prepared);
     describeRun(result);
     tuned.push(result);
@@ -103,9 +104,7 @@ function examplesOf(mails: MailSplit['train'], tokenizer: TextTokenizer): Exampl
   }));
 }
 
-function describeRun({ trained, memory, paging, budgetBytes, scores, seconds, peakBytes }: FineTuned): void {
-  console.log(trained.text);
-  console.log(formatMemory(memory));
+function describeRun({ paging, budgetBytes, scores, seconds, peakBytes }: FineTuned): void {
   if (Number.isFinite(budgetBytes)) {
     console.log(
       `paged optimizer under a device budget of ${formatBytes(budgetBytes)}: ${paging.pages} pages, ` +

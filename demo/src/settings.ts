@@ -47,7 +47,7 @@ export function readSettings(args: readonly string[]): Settings | null {
     json: values.json ?? null,
     trainMails: count('--train', values.train, 16, Number.MAX_SAFE_INTEGER),
     testMails: count('--test', values.test, 8, SPLIT.testSize),
-    batchSize: 16,
+    batchSize: 8,
   };
 }
 

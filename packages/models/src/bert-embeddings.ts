@@ -24,7 +24,7 @@ export class BertEmbeddings extends Module {
 
   forward(input: BertInput): Tensor {
     const [batch, tokens] = checkInput('BertModel', input);
-    const positions = input.positions ?? positionsFrom(0, batch, tokens);
+    const positions = input.positions ?? positionsFrom(0, batch, tokens, input.inputIds.device);
     const limit = this.positionEmbeddings.weight.shape[0]!;
     if (positions.max >= limit) {
       throw new RangeError(

@@ -1,5 +1,5 @@
 import { activationOf } from '@burin/ffn';
-import { init, type LinearLike, Module, type Parameter } from '@burin/nn';
+import { init, type Linear, type LinearLike, Module, type Parameter } from '@burin/nn';
 import { LayerNorm } from '@burin/norm';
 import { type Generator, scope, type Tensor } from '@burin/tensor';
 import { bertConfig, bertWeightCount } from './bert-config.js';
@@ -32,7 +32,7 @@ class BertTransform extends Module {
 class BertPredictions extends Module {
   readonly transform: BertTransform;
   readonly bias: Parameter; // [V]
-  readonly decoder: LinearLike; // [C] -> [V]; weight and bias may be shared
+  readonly decoder: Linear; // [C] -> [V]; weight and bias may be shared
 
   constructor(bert: BertModel, parts: BertParts) {
     super();

@@ -29,13 +29,18 @@ class BertPooler extends Module {
   }
 }
 
-/** The encoder without a head: `[B, T]` ids -> `[B, T, C]` states (Devlin et al. 2019, https://arxiv.org/abs/1810.04805). */
+/**
+ * The encoder without a head: `[B, T]` ids -> `[B, T, C]` states.
+ *
+ * @see Devlin et al. 2019, https://arxiv.org/abs/1810.04805
+ */
 export class BertModel extends Module {
   readonly embeddings: BertEmbeddings;
   readonly encoder: BertEncoder;
   readonly pooler: BertPooler | null;
   readonly config: BertConfig;
 
+  /** With a pooler if a head reads the first token. */
   constructor(parts: BertParts, { pooler }: { pooler: boolean }) {
     super();
     this.config = parts.config;
@@ -44,7 +49,11 @@ export class BertModel extends Module {
     this.pooler = pooler ? new BertPooler(parts) : null;
   }
 
-  /** The last state, and all of them if asked for. */
+  /**
+   * The last state, and all of them if asked for.
+   *
+   * @throws ShapeError or DtypeError if a tensor does not fit `inputIds`; RangeError if a position is beyond the table
+   */
   forward(input: BertInput): { states: Tensor; hiddenStates: Tensor[] | null } {
     return scope(() => {
       let states = this.embeddings.forward(input);

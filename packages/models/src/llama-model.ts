@@ -25,7 +25,7 @@ export class LlamaDecoderLayer extends Module {
   constructor(config: LlamaConfig, layer: number, rotary: RotaryEmbedding, weights: Weights, rng: Generator | null) {
     super();
     const { hiddenSize: width, numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim, rmsNormEps: eps } = config;
-    const { intermediateSize: hidden, qkvBias, outputBias, mlpBias, attentionDropout: dropout } = config;
+    const { intermediateSize: hidden, qkvBias, outputBias, mlpBias, attentionDropout } = config;
     this.inputLayernorm = new RmsNorm(width, { eps });
     this.selfAttn = new MultiHeadAttention({
       qProj: weights.linear(width, heads * headDim, { bias: qkvBias }),
@@ -34,7 +34,8 @@ export class LlamaDecoderLayer extends Module {
       oProj: weights.linear(heads * headDim, width, { bias: outputBias }),
       causal: true,
       window: config.slidingWindows[layer] ?? null,
-      ...{ heads, kvHeads, rotary, dropout, rng },
+      ...{ heads, kvHeads, rotary, rng },
+      dropout: rng ? attentionDropout : 0,
     });
     this.postAttentionLayernorm = new RmsNorm(width, { eps });
     this.mlp = new GatedFeedForward({
@@ -73,6 +74,7 @@ export class LlamaModel extends Module {
   gradientCheckpointing = false;
   #rotary: RotaryEmbedding;
 
+  /** Layers are made by `weights`; `rng` draws dropout in training, and without it nothing is dropped. */
   constructor(config: LlamaConfig, weights: Weights, rng: Generator | null = null) {
     super();
     const { headDim, ropeTheta: theta, ropeScaling: scaling, padTokenId } = config;
@@ -84,12 +86,16 @@ export class LlamaModel extends Module {
     this.norm = new RmsNorm(config.hiddenSize, { eps: config.rmsNormEps });
   }
 
-  /** The last state, and all of them if asked for. */
+  /**
+   * The last state, after the final norm, and all of them if asked for.
+   *
+   * @throws ShapeError or DtypeError if a tensor does not fit `inputIds`
+   */
   forward(input: ModelInput): { states: Tensor; hiddenStates: Tensor[] | null } {
     return scope(() => {
       const [batch, tokens] = checkInput('LlamaModel', input);
       const past = input.cache?.[0]?.length ?? 0;
-      const positions = input.positions ?? positionsFrom(past, batch, tokens);
+      const positions = input.positions ?? positionsFrom(past, batch, tokens, input.inputIds.device);
       const { attentionMask = null, segments = null } = input;
       let states = this.embedTokens.forward(input.inputIds); // [B, T, C]
       const hiddenStates = input.outputHiddenStates ? [states] : null;

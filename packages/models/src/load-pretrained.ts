@@ -14,6 +14,7 @@ import type { Architecture, PretrainedModel } from './pretrained-model.js';
 import { STORED_DTYPES, tensorDtype } from './stored-dtype.js';
 import { blankWeights } from './weights.js';
 
+/** How a folder is loaded. */
 export interface LoadOptions {
   /** How weights are stored in memory. Default float32, whatever the file has. */
   dtype?: 'float32' | 'float16' | 'bfloat16';

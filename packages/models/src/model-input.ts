@@ -1,6 +1,6 @@
 import type { KeyValueCache } from '@burin/attention';
 import { checkIds, checkLabels } from '@burin/nn';
-import { DtypeError, ShapeError, type Tensor, tensor } from '@burin/tensor';
+import { type Device, DtypeError, ShapeError, type Tensor, tensor } from '@burin/tensor';
 
 /** Where each token stands in its text. */
 export interface Positions {
@@ -69,12 +69,13 @@ export function checkInput(who: string, input: Omit<ModelInput, 'cache'>): [batc
   return [batch, tokens];
 }
 
-/** Positions `start .. start + T − 1` in every row. */
-export function positionsFrom(start: number, batch: number, tokens: number): Positions {
+/** Positions `start .. start + T − 1` in every row, int32 `[batch, tokens]`. */
+export function positionsFrom(start: number, batch: number, tokens: number, device?: Device): Positions {
   const ids = Int32Array.from({ length: batch * tokens }, (_, i) => start + (i % tokens));
-  return { ids: tensor(ids, [batch, tokens]), max: start + tokens - 1 };
+  return { ids: tensor(ids, [batch, tokens], device ? { device } : {}), max: start + tokens - 1 };
 }
 
+/** How rows become a batch. */
 export interface TokenBatchOptions {
   /** Rows are filled up with this id. Default 0. */
   padTokenId?: number;

@@ -12,6 +12,7 @@ import type { PretrainedModel } from './pretrained-model.js';
 import { STORED_DTYPES } from './stored-dtype.js';
 import type { TextTokenizer } from './tokenizer.js';
 
+/** How a folder is written. */
 export interface SaveOptions {
   /** Written as tokenizer.json. */
   tokenizer?: TextTokenizer;

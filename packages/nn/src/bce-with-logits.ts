@@ -2,6 +2,7 @@ import { commonDevice, record, ShapeError, scope, Tensor, widen } from '@burin/t
 import { type Reduction, reduce } from './reduction.js';
 import { checkSameShape } from './same-shape.js';
 
+/** How {@link bceWithLogits} weighs and reduces. */
 export interface BceOptions {
   /** float32 `[C]`: scales the positive part of each class, against rare ones. */
   posWeight?: Tensor | null;

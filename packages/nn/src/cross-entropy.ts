@@ -1,6 +1,7 @@
 import { commonDevice, DtypeError, embedding, record, ShapeError, scope, Tensor, widen } from '@burin/tensor';
 import type { Reduction } from './reduction.js';
 
+/** How {@link crossEntropy} weighs and reduces. */
 export interface CrossEntropyOptions {
   /** Rows with this label have no loss and do not count in the mean. Default −100. */
   ignoreIndex?: number;

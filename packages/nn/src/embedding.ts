@@ -3,6 +3,7 @@ import * as init from './init.js';
 import { Module } from './module.js';
 import type { Parameter } from './parameter.js';
 
+/** A new {@link Embedding}. */
 export interface EmbeddingOptions {
   /** The vector of this id starts as zeros and gets no gradient. */
   paddingIndex?: number;

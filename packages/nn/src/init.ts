@@ -1,6 +1,7 @@
 import { type DType, full, type Generator, rand, randn, type Shape, type Tensor } from '@burin/tensor';
 import { Parameter } from './parameter.js';
 
+/** What every random initialiser needs. */
 export interface InitOptions {
   /** Draws the values. */
   rng: Generator;
@@ -8,6 +9,7 @@ export interface InitOptions {
   dtype?: DType;
 }
 
+/** What {@link kaimingUniform} can be told besides. */
 export interface KaimingOptions extends InitOptions {
   /** Negative slope of the leaky ReLU that follows. Default √5, as PyTorch's Linear and PEFT's LoRA A. */
   a?: number;

@@ -1,6 +1,7 @@
 import { logSoftmax, scope, type Tensor } from '@burin/tensor';
 import { checkSameShape } from './same-shape.js';
 
+/** How {@link klDiv} softens and reduces. */
 export interface KlDivOptions {
   /** T: both sets of logits are divided by it and the result multiplied by T². Default 1. */
   temperature?: number;

@@ -14,6 +14,7 @@ export interface LinearLike extends Module {
   floatWeight(): Tensor;
 }
 
+/** A new {@link Linear}. */
 export interface LinearOptions {
   /** Default true. */
   bias?: boolean;

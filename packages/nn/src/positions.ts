@@ -1,5 +1,6 @@
 import { type Tensor, tensor } from '@burin/tensor';
 
+/** The form of {@link sinusoidalPositions}. */
 export interface SinusoidalOptions {
   /** Wavelengths go from 2π to 2π · base. Default 10000. */
   base?: number;

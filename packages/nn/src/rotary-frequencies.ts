@@ -32,6 +32,7 @@ export interface YarnScaling {
 /** How a model stretches its rotary embedding to longer texts, by Hugging Face's names in camelCase. */
 export type RotaryScaling = LinearScaling | Llama3Scaling | YarnScaling;
 
+/** Which elements turn, and how fast. */
 export interface RotaryOptions {
   /** Elements of one head. */
   headDim: number;
@@ -43,6 +44,7 @@ export interface RotaryOptions {
   scaling?: RotaryScaling | null;
 }
 
+/** What {@link rotaryFrequencies} computes. */
 export interface RotaryFrequencies {
   /** Radians by which each pair turns from one position to the next, `[rotaryDim / 2]`. */
   frequencies: Float64Array;

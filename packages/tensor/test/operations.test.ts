@@ -1,6 +1,6 @@
 import { cat, gelu, maximum, minimum, pow, silu, stack, tensor, where } from '@burin/tensor';
+import { checkGradient, type GradientCase } from '@burin/testing';
 import { describe, it } from 'vitest';
-import { checkGradient, type GradientCase } from './check-gradient.js';
 
 const map = (x: Float64Array, f: (v: number) => number) => x.map(f);
 const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));

@@ -1,6 +1,6 @@
 import { embedding, linear, matmul, tensor } from '@burin/tensor';
+import { checkGradient } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
-import { checkGradient } from './check-gradient.js';
 
 /** Product of one matrix of a batch, operands stored transposed or not. */
 function product(

@@ -24,7 +24,7 @@ export function randomKernels(engine: Engine): RandomKernels {
 }
 
 /** `u < p` without rounding p to float32: `floor(word / 2⁸)` is below this number. */
-export function dropoutThreshold(p: number): number {
+function dropoutThreshold(p: number): number {
   return Math.ceil(p * 2 ** 24);
 }
 

@@ -1,0 +1,234 @@
+import {
+  drawToken,
+  generate,
+  type LogitsProcessor,
+  likeliestToken,
+  processorsOf,
+  repetitionPenalty,
+  softmaxRow,
+  temperature,
+  topK,
+  topP,
+} from '@burin/models';
+import { cpu } from '@burin/tensor';
+import { expectClose, type Fixture, FLOAT32, readFixture, seededRandom } from '@burin/testing';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ids, logitsOf, rng, TINY, tinyLlama } from './support.js';
+
+const PROMPT = [1, 5, 9, 2];
+const model = tinyLlama();
+
+describe('greedy generation', () => {
+  it('takes the likeliest token at each step', async () => {
+    const [row] = await generate(model, [PROMPT], { maxNewTokens: 6, eosTokenIds: [] });
+    expect(row!.slice(0, 4)).toEqual(PROMPT);
+    expect(row!.length).toBe(10);
+    for (let length = 4; length < 10; length++) {
+      const logits = await logitsOf(model, ids(row!.slice(0, length)));
+      expect(likeliestToken(logits.slice(-TINY.vocabSize)), `token ${length}`).toBe(row![length]);
+    }
+  });
+
+  const prompts = fc.array(fc.array(fc.integer({ min: 0, max: TINY.vocabSize - 1 }), { minLength: 1, maxLength: 9 }), {
+    minLength: 1,
+    maxLength: 4,
+  });
+
+  it('goes on with each row of a batch as it would alone, with the cache and without', async () => {
+    await fc.assert(
+      fc.asyncProperty(prompts, async (rows) => {
+        const options = { maxNewTokens: 5, eosTokenIds: [3] };
+        const batch = await generate(model, rows, options);
+        expect(await generate(model, rows, { ...options, useCache: false })).toEqual(batch);
+        for (const [r, row] of rows.entries()) expect(await generate(model, [row], options)).toEqual([batch[r]]);
+      }),
+      { numRuns: 25, seed: 1 },
+    );
+  });
+
+  it('keeps to a sliding window, with the cache and without', async () => {
+    const sliding = tinyLlama({ modelType: 'mistral', slidingWindow: 3 });
+    const all = tinyLlama({ modelType: 'mistral', slidingWindow: null });
+    const options = { maxNewTokens: 12, eosTokenIds: [] };
+    const row = await generate(sliding, [PROMPT], options);
+    expect(await generate(sliding, [PROMPT], { ...options, useCache: false })).toEqual(row);
+    expect(await generate(all, [PROMPT], options)).not.toEqual(row);
+  });
+});
+
+describe('the end of a row', () => {
+  it('is an end token, which is kept, while other rows go on', async () => {
+    const [first] = await generate(model, [PROMPT], { maxNewTokens: 8, eosTokenIds: [] });
+    const end = first![5]!;
+    const steps: (readonly (number | null)[])[] = [];
+    const rows = await generate(model, [PROMPT, [7]], {
+      ...{ maxNewTokens: 8, eosTokenIds: [end], onToken: (tokens: readonly (number | null)[]) => steps.push(tokens) },
+    });
+    expect(rows[0]).toEqual(first!.slice(0, first!.indexOf(end, 4) + 1));
+    const added = [rows[0]!.length - 4, rows[1]!.length - 1];
+    expect(steps.length).toBe(Math.max(...added));
+    expect(steps.map((tokens) => tokens[0] !== null)).toEqual(steps.map((_, step) => step < added[0]!));
+    expect(steps.flatMap((tokens) => tokens[1] ?? [])).toEqual(rows[1]!.slice(1));
+  });
+
+  it('is config.json’s eos_token_id where no other is given', async () => {
+    const [first] = await generate(model, [PROMPT], { maxNewTokens: 8, eosTokenIds: [] });
+    const ending = tinyLlama({ eosTokenId: [first![6]!, 36] });
+    expect((await generate(ending, [PROMPT], { maxNewTokens: 8 }))[0]).toEqual(
+      first!.slice(0, first!.indexOf(first![6]!, 4) + 1),
+    );
+  });
+
+  it('is there at once where no token is wanted', async () => {
+    expect(await generate(model, [PROMPT, [1]], { maxNewTokens: 0 })).toEqual([PROMPT, [1]]);
+    expect(await generate(model, [])).toEqual([]);
+  });
+});
+
+describe('sampling', () => {
+  const options = { maxNewTokens: 12, doSample: true, eosTokenIds: [] };
+
+  it('draws the same for the same seed', async () => {
+    const draw = (seed: number) => generate(model, [PROMPT], { ...options, rng: rng(seed) });
+    expect(await draw(3)).toEqual(await draw(3));
+    expect(await draw(3)).not.toEqual(await draw(4));
+  });
+
+  it('is greedy with topK = 1, and at a temperature near 0', async () => {
+    const greedy = await generate(model, [PROMPT], { ...options, doSample: false });
+    expect(await generate(model, [PROMPT], { ...options, rng: rng(), topK: 1 })).toEqual(greedy);
+    expect(await generate(model, [PROMPT], { ...options, rng: rng(), temperature: 1e-4 })).toEqual(greedy);
+  });
+
+  it('draws tokens as often as they are likely', () => {
+    const logits = Float32Array.of(0, Math.log(2), -Infinity, Math.log(5)); // 1/8, 2/8, 0, 5/8
+    const draws = 8000;
+    const counts = [0, 0, 0, 0];
+    for (const u of seededRandom(1).uniform(draws)) counts[drawToken(logits, u)]!++;
+    for (const [token, p] of [1 / 8, 2 / 8, 0, 5 / 8].entries()) {
+      // four standard deviations of a binomial
+      expect(Math.abs(counts[token]! - p * draws)).toBeLessThanOrEqual(4 * Math.sqrt(draws * p * (1 - p)));
+    }
+    expect(drawToken(logits, 0)).toBe(0);
+    expect(drawToken(logits, 1 - 1e-17)).toBe(3);
+  });
+});
+
+describe('logits processors agree with transformers', () => {
+  const fixture = readFixture('generation', 'logits_processors');
+  const number = (name: string) => fixture.number(name);
+  const cases: Record<string, LogitsProcessor[]> = {
+    temperature: [temperature(number('temperature'))],
+    top_k: [topK(number('top_k'))],
+    top_p: [topP(number('top_p'))],
+    top_p_small: [topP(0.05)],
+    repetition_penalty: [repetitionPenalty(number('repetition_penalty'))],
+    top_k_then_top_p: [topK(number('top_k')), topP(number('top_p'))],
+    chain: processorsOf({
+      ...{ doSample: true, temperature: number('temperature'), topK: number('top_k'), topP: number('top_p') },
+      repetitionPenalty: number('repetition_penalty'),
+    }),
+  };
+
+  it('in every case that the fixture has', () => {
+    const named = Object.keys(fixture.manifest.tensors).filter((name) => name.endsWith('.logits'));
+    expect(named.map((name) => name.slice(0, -7)).sort()).toEqual(Object.keys(cases).sort());
+  });
+
+  it.each(Object.keys(cases))('%s', (name) => {
+    eachRow(fixture, (row, logits, prompt) => {
+      for (const process of cases[name]!) process(logits, prompt);
+      expectClose(logits, rowOf(fixture, `${name}.logits`, row), fixture.tolerance(`${name}.logits`));
+      expectClose(softmaxRow(logits), rowOf(fixture, `${name}.probs`, row), fixture.tolerance(`${name}.probs`));
+    });
+  });
+
+  it('greedy', () => {
+    eachRow(fixture, (row, logits) => expect(likeliestToken(logits)).toBe(fixture.ints('greedy')[row]));
+  });
+});
+
+function rowOf(fixture: Fixture, name: string, row: number): Float32Array {
+  const vocab = fixture.number('vocab');
+  return fixture.floats(name).slice(row * vocab, (row + 1) * vocab);
+}
+
+function eachRow(fixture: Fixture, check: (row: number, logits: Float32Array, prompt: number[]) => void): void {
+  const length = fixture.number('prompt_length');
+  for (let row = 0; row < fixture.number('batch'); row++) {
+    const prompt = [...fixture.ints('input_ids').slice(row * length, (row + 1) * length)];
+    check(row, rowOf(fixture, 'logits', row), prompt);
+  }
+}
+
+describe('logits processors', () => {
+  it('leave sampling’s options out where nothing is sampled', () => {
+    expect(processorsOf({ temperature: 2, topK: 3, topP: 0.5 })).toEqual([]);
+    expect(processorsOf({ repetitionPenalty: 2 }).length).toBe(1);
+  });
+
+  it('keep every token with topK above the vocabulary and topP of 1', () => {
+    for (const process of [topK(99), topP(1)]) {
+      const logits = Float32Array.of(1, 2, 3);
+      process(logits, []);
+      expect([...logits]).toEqual([1, 2, 3]);
+    }
+  });
+
+  it('give probabilities that sum to 1, whatever the logits', () => {
+    expectClose(softmaxRow([1000, 999, -Infinity]), [1 / (1 + 1 / Math.E), 1 / (1 + Math.E), 0], FLOAT32);
+  });
+
+  it('refuse settings out of range', () => {
+    expect(() => temperature(0)).toThrow('temperature: must be greater than 0, got 0; for the likeliest token');
+    expect(() => topK(0)).toThrow(new RangeError('topK: must be a whole number of 1 or more, got 0'));
+    expect(() => topP(0)).toThrow(new RangeError('topP: must be in (0, 1], got 0'));
+    expect(() => topP(1.1)).toThrow('got 1.1');
+    expect(() => repetitionPenalty(-1)).toThrow(new RangeError('repetitionPenalty: must be greater than 0, got -1'));
+  });
+});
+
+describe('generate', () => {
+  it('leaves each module in the mode that it was in', async () => {
+    const mixed = tinyLlama().train();
+    mixed.model.norm.eval();
+    await generate(mixed, [PROMPT], { maxNewTokens: 1 });
+    expect(mixed.training).toBe(true);
+    expect(mixed.model.layers[0]!.training).toBe(true);
+    expect(mixed.model.norm.training).toBe(false);
+  });
+
+  it('frees what it used', async () => {
+    await generate(model, [PROMPT], { maxNewTokens: 3 }); // the rotary tables stay
+    const before = cpu().memory.liveBuffers;
+    await generate(model, [PROMPT, [1]], { maxNewTokens: 3 });
+    await generate(model, [PROMPT, [1]], { maxNewTokens: 3, useCache: false });
+    await expect(generate(model, [PROMPT, []])).rejects.toThrow();
+    expect(cpu().memory.liveBuffers).toBe(before);
+  });
+
+  it('refuses what it cannot go on from', async () => {
+    await expect(generate(model, [[]])).rejects.toThrow('tokenBatch: row 0 is empty; a row needs one id at least');
+    await expect(generate(model, [[1], [37]])).rejects.toThrow(
+      'tokenBatch: row 1: ids must be whole numbers from 0 to 36, got 37 at 0',
+    );
+    await expect(generate(model, [PROMPT], { maxNewTokens: 61 })).rejects.toThrow(
+      new RangeError("generate: 4 tokens and 61 more do not fit the model's 64 positions; ask for fewer"),
+    );
+    await expect(generate(model, [PROMPT], { maxNewTokens: 1.5 })).rejects.toThrow(
+      'generate: maxNewTokens must be a whole number of 0 or more, got 1.5',
+    );
+    await expect(generate(model, [PROMPT], { doSample: true })).rejects.toThrow(
+      'generate: sampling needs a random generator: expected rng: new Generator(seed), got none',
+    );
+  });
+
+  it('says so where the weights hold NaN', async () => {
+    const broken = tinyLlama();
+    broken.model.norm.weight.fill_(Number.NaN);
+    await expect(generate(broken, [PROMPT])).rejects.toThrow(
+      'generate: logits are NaN after 4 tokens; the weights hold NaN or overflow',
+    );
+  });
+});

@@ -1,0 +1,47 @@
+import {
+  type AnyModel,
+  BertForSequenceClassification,
+  type ByteTokenizer,
+  fromPretrained,
+  generate,
+  LlamaForCausalLM,
+  LlamaForSequenceClassification,
+  type TextTokenizer,
+  tokenBatch,
+} from '@burin/models';
+import { Generator, type Tensor } from '@burin/tensor';
+import { expectTypeOf, test } from 'vitest';
+
+declare const model: LlamaForCausalLM;
+declare const ids: Tensor;
+const rng = new Generator(0);
+const sizes = { vocabSize: 9, hiddenSize: 8, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 2 };
+
+test('models are made by their own names', () => {
+  expectTypeOf(LlamaForCausalLM.create(sizes, { rng })).toEqualTypeOf<LlamaForCausalLM>();
+  expectTypeOf(LlamaForCausalLM.fromPretrained('x')).resolves.toEqualTypeOf<LlamaForCausalLM>();
+  expectTypeOf(fromPretrained('x')).resolves.toEqualTypeOf<AnyModel>();
+  LlamaForCausalLM.create({ ...sizes, modelType: 'mistral', slidingWindow: 4 }, { rng });
+  LlamaForSequenceClassification.fromCausal(model, { numLabels: 2, rng });
+  // @ts-expect-error: random weights need a generator
+  LlamaForCausalLM.create(sizes);
+  // @ts-expect-error: the sizes must be given
+  LlamaForCausalLM.create({ vocabSize: 9 }, { rng });
+  // @ts-expect-error: the biases follow from `attentionBias`
+  LlamaForCausalLM.create({ ...sizes, qkvBias: true }, { rng });
+  // @ts-expect-error: an activation that is there
+  BertForSequenceClassification.create({ ...sizes, hiddenAct: 'sine' }, { rng });
+});
+
+test('inputs and outputs', () => {
+  expectTypeOf(model.forward({ inputIds: ids }).loss).toEqualTypeOf<Tensor | null>();
+  expectTypeOf(tokenBatch([[1]], { vocabSize: 9 }).attentionMask).toEqualTypeOf<Tensor>();
+  expectTypeOf(generate(model, [[1]])).resolves.toEqualTypeOf<number[][]>();
+  expectTypeOf<ByteTokenizer>().toExtend<TextTokenizer>();
+  // @ts-expect-error: `inputIds`, as in code
+  model.forward({ input_ids: ids });
+  // @ts-expect-error: rows of ids
+  generate(model, [1, 2, 3]);
+  // @ts-expect-error: an encoder has no cache
+  BertForSequenceClassification.create(sizes, { rng }).forward({ inputIds: ids, cache: [] });
+});
