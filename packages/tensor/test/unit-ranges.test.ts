@@ -1,7 +1,8 @@
 import { seededRandom } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 import { attentionKernels } from '../src/cpu/attention.js';
-import { createEngine, type Engine, type KernelExports, pointer } from '../src/cpu/engine.js';
+import type { RangeKernel } from '../src/cpu/board.js';
+import { createEngine, type Engine, pointer } from '../src/cpu/engine.js';
 import { matmulKernels } from '../src/cpu/matmul.js';
 import { cpuMemory } from '../src/cpu/memory.js';
 import { quantizationKernels } from '../src/cpu/quantization.js';
@@ -18,44 +19,24 @@ const engine = createEngine();
 const memory = cpuMemory(engine.allocator);
 const random = seededRandom(1);
 
-/** Where `begin` stands among the arguments of the kernels that take a range; `end` follows, then perhaps scratch. */
-const RANGES: Partial<Record<keyof KernelExports, number>> = {
-  matmul: 1,
-  attention: 1,
-  attentionBackward: 1,
-  rope: 1,
-  quantize4bit: 6,
-  dequantize4bit: 2,
-  quantize8bit: 6,
-  dequantize8bit: 7,
-};
-
 /** An engine that asks for units one by one, the last first, each with scratch full of NaN. */
 function splitting(): { engine: Engine; calls: () => number } {
   let calls = 0;
-  let scratchBytes = 0;
-  const split = (name: string, at: number) => {
-    const kernel = engine.exports[name as keyof KernelExports] as (...args: number[]) => void;
-    return (...args: number[]) => {
-      for (let unit = args[at + 1]! - 1; unit >= args[at]!; unit--) {
-        const scratch = args[at + 2];
-        if (scratch !== undefined) new Uint8Array(engine.memory.buffer, scratch, scratchBytes).fill(0xff);
-        kernel(...args.with(at, unit).with(at + 1, unit + 1));
-        calls += 1;
-      }
-    };
-  };
-  const exports = Object.fromEntries(Object.entries(RANGES).map(([name, at]) => [name, split(name, at)]));
-  const splitter: Engine = {
-    exports: { ...engine.exports, ...exports },
-    memory: engine.memory,
-    allocator: engine.allocator,
-    metadata: (values) => engine.metadata(values),
-    workspace: (byteLength) => {
-      scratchBytes = byteLength;
-      return engine.workspace(byteLength);
+  const splitter: Engine = Object.create(engine, {
+    run: {
+      value: ((name, args, units, _, scratchBytes = 0) => {
+        const kernel = engine.exports[name] as RangeKernel;
+        const scratch = scratchBytes > 0 ? [engine.workspace(scratchBytes)] : [];
+        for (let unit = units - 1; unit >= 0; unit--) {
+          for (const at of scratch) new Uint8Array(engine.memory.buffer, at, scratchBytes).fill(0xff);
+          kernel(...args, unit, unit + 1, ...scratch);
+          calls += 1;
+        }
+      }) satisfies Engine['run'],
     },
-  };
+    workspace: { value: (byteLength: number) => engine.workspace(byteLength) },
+    metadata: { value: (values: readonly number[]) => engine.metadata(values) },
+  });
   return { engine: splitter, calls: () => calls };
 }
 

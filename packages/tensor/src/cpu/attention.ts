@@ -6,6 +6,7 @@ import type {
   RopeArguments,
 } from '../kernels/attention.js';
 import { floatBits } from './call.js';
+import { ELEMENT, FUNCTION, MULTIPLY_ADD } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 
 export function attentionKernels(engine: Engine): AttentionKernels {
@@ -13,19 +14,28 @@ export function attentionKernels(engine: Engine): AttentionKernels {
   return {
     attention(args) {
       const call = engine.metadata(attentionCall(args, null));
-      exports.attention(call, 0, exports.attentionUnits(call), engine.workspace(exports.attentionScratch(call)));
+      const units = exports.attentionUnits(call);
+      engine.run('attention', [call], units, attentionCost(args) / units, exports.attentionScratch(call));
     },
 
     attentionBackward(args, gradients) {
       const call = engine.metadata(attentionCall(args, gradients));
-      const scratch = engine.workspace(exports.attentionBackwardScratch(call));
-      exports.attentionBackward(call, 0, exports.attentionBackwardUnits(call), scratch);
+      const units = exports.attentionBackwardUnits(call);
+      const unitCost = (2.5 * attentionCost(args)) / units;
+      engine.run('attentionBackward', [call], units, unitCost, exports.attentionBackwardScratch(call));
     },
 
     rope(args) {
-      exports.rope(engine.metadata(ropeCall(args)), 0, args.batch * args.tokens);
+      const unitCost = 4 * ELEMENT * args.heads * args.headDim;
+      engine.run('rope', [engine.metadata(ropeCall(args))], args.batch * args.tokens, unitCost);
     },
   };
+}
+
+/** Nanoseconds of the forward pass: two products and an exponential for each pair of tokens that see each other. */
+function attentionCost({ batch, heads, queries, keys, headDim, valueDim, windowRight }: AttentionArguments): number {
+  const pairs = batch * heads * queries * keys * (windowRight < 0 ? 1 : 0.5);
+  return pairs * ((headDim + valueDim) * MULTIPLY_ADD + FUNCTION);
 }
 
 /** The words of `AttentionCall` in assembly/attention-call.ts. */

@@ -13,16 +13,26 @@ import { optimizerKernels } from './optimizer.js';
 import { quantizationKernels } from './quantization.js';
 import { randomKernels } from './random.js';
 import { reductionKernels } from './reduction.js';
+import { checkThreads, defaultThreads } from './workers.js';
 
-/** The default device: WebAssembly SIMD kernels over one memory of up to 4 GiB. Works in Node and in browsers. */
+export interface CpuOptions {
+  /** How many threads at most, the calling one among them. Default: one a processor, or what BURIN_THREADS says. */
+  readonly threads?: number;
+}
+
+/**
+ * The default device: WebAssembly SIMD kernels over one memory of up to 4 GiB, on as many threads as it pays to wake.
+ * Works in Node and in browsers; with one thread where memory cannot be shared. Results do not depend on the threads.
+ */
 export class CpuDevice implements Device {
   readonly name = 'cpu';
   readonly memory: DeviceMemory;
   readonly kernels: Kernels;
   readonly engine: Engine;
 
-  constructor() {
-    this.engine = createEngine();
+  /** @throws RangeError if `threads` is no whole number of 1 or more */
+  constructor({ threads }: CpuOptions = {}) {
+    this.engine = createEngine(threads === undefined ? defaultThreads() : checkThreads('threads', threads));
     this.memory = cpuMemory(this.engine.allocator);
     this.kernels = assemble(this.engine);
   }
@@ -41,8 +51,15 @@ export class CpuDevice implements Device {
     return new Uint8Array(this.engine.memory.buffer, pointer(buffer) + byteOffset, byteLength).slice();
   }
 
+  /** Stops the worker threads. Tensors stay, and kernels run on the calling thread alone. */
+  dispose(): void {
+    this.engine.dispose();
+  }
+
+  /** For example `cpu (WebAssembly SIMD, 2 threads)`; says why where there is one thread though there could be more. */
   describe(): string {
-    return 'cpu (WebAssembly SIMD, 1 thread)';
+    const { count, limit } = this.engine.threads;
+    return `cpu (WebAssembly SIMD, ${count} thread${count === 1 ? '' : 's'}${limit === null ? '' : `: ${limit}`})`;
   }
 }
 

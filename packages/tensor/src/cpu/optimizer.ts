@@ -1,46 +1,34 @@
 import type { OptimizerKernels } from '../kernels/optimizer.js';
+import { ELEMENT } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 
 const FLOAT = 4; // bytes
 
 /** Optimizer steps: see kernels/optimizer.ts for the contract, assembly/optimizer.ts for the work. */
 export function optimizerKernels(engine: Engine): OptimizerKernels {
-  const wasm = engine.exports;
   return {
     adam(args) {
       const { learningRate, beta1, beta2, eps, weightDecay, decoupled, biasCorrection1, biasCorrection2 } = args;
-      wasm.adam(
+      const state = [
         pointer(args.parameter) + args.offset * FLOAT,
         pointer(args.gradient) + args.offset * FLOAT,
         pointer(args.expAvg) + args.expAvgOffset * FLOAT,
         pointer(args.expAvgSq) + args.expAvgSqOffset * FLOAT,
-        decoupled ? 1 - learningRate * weightDecay : 1,
-        decoupled ? 0 : weightDecay,
-        1 - beta1,
-        beta2,
-        1 - beta2,
-        learningRate / biasCorrection1,
-        Math.sqrt(biasCorrection2),
-        eps,
-        0,
-        args.size,
-      );
+      ] as const;
+      const decay = decoupled ? ([1 - learningRate * weightDecay, 0] as const) : ([1, weightDecay] as const);
+      const moments = [1 - beta1, beta2, 1 - beta2] as const;
+      const step = [learningRate / biasCorrection1, Math.sqrt(biasCorrection2), eps] as const;
+      engine.run('adam', [...state, ...decay, ...moments, ...step], args.size, 7 * ELEMENT);
     },
 
     sgd(args) {
-      wasm.sgd(
+      const state = [
         pointer(args.parameter) + args.offset * FLOAT,
         pointer(args.gradient) + args.offset * FLOAT,
         args.momentumBuffer ? pointer(args.momentumBuffer) + args.momentumOffset * FLOAT : 0,
-        args.learningRate,
-        args.momentum,
-        1 - args.dampening,
-        args.weightDecay,
-        args.nesterov,
-        args.first,
-        0,
-        args.size,
-      );
+      ] as const;
+      const step = [args.learningRate, args.momentum, 1 - args.dampening, args.weightDecay] as const;
+      engine.run('sgd', [...state, ...step, args.nesterov, args.first], args.size, 5 * ELEMENT);
     },
   };
 }

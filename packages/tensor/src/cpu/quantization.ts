@@ -1,5 +1,6 @@
 import type { FourBitWeight, QuantizationKernels } from '../kernels/quantization.js';
 import { floatBits } from './call.js';
+import { ELEMENT, QUANTIZE } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 import { matmulFourBit } from './matmul.js';
 
@@ -11,24 +12,29 @@ export function quantizationKernels(engine: Engine): QuantizationKernels {
   return {
     quantize4bit(type, x, packed, absmax, size, blockSize) {
       const [from, to, scales] = [pointer(x), pointer(packed), pointer(absmax)];
-      const scratch = engine.workspace(exports.quantize4bitScratch());
-      exports.quantize4bit(TYPES[type], from, to, scales, size, blockSize, 0, Math.ceil(size / blockSize), scratch);
+      const args = [TYPES[type], from, to, scales, size, blockSize] as const;
+      // blocks of an odd size share a byte with their neighbours, so that threads must not
+      const unitCost = blockSize % 2 === 0 ? blockSize * QUANTIZE : 0;
+      engine.run('quantize4bit', [...args], Math.ceil(size / blockSize), unitCost, exports.quantize4bitScratch());
     },
 
     dequantize4bit(weight, y) {
       const blocks = Math.ceil(weight.size / weight.blockSize);
-      exports.dequantize4bit(engine.metadata(weightWords(weight)), pointer(y), 0, blocks);
+      const args = [engine.metadata(weightWords(weight)), pointer(y)] as const;
+      engine.run('dequantize4bit', [...args], blocks, weight.blockSize * 2 * ELEMENT);
     },
 
     quantize8bit(x, code, codes, absmax, size, blockSize) {
       const [from, table, to, scales] = [pointer(x), pointer(code), pointer(codes), pointer(absmax)];
-      const scratch = engine.workspace(exports.quantize8bitScratch());
-      exports.quantize8bit(from, table, to, scales, size, blockSize, 0, Math.ceil(size / blockSize), scratch);
+      const args = [from, table, to, scales, size, blockSize] as const;
+      const blocks = Math.ceil(size / blockSize);
+      engine.run('quantize8bit', [...args], blocks, blockSize * QUANTIZE, exports.quantize8bitScratch());
     },
 
     dequantize8bit(codes, code, absmax, y, size, blockSize, offset) {
       const [from, table, scales, to] = [pointer(codes), pointer(code), pointer(absmax), pointer(y)];
-      exports.dequantize8bit(from, table, scales, to, size, blockSize, offset, 0, Math.ceil(size / blockSize));
+      const args = [from, table, scales, to, size, blockSize, offset] as const;
+      engine.run('dequantize8bit', [...args], Math.ceil(size / blockSize), blockSize * 3 * ELEMENT);
     },
 
     matmul4bit(x, weight, bias, y, m, outFeatures, inFeatures, transpose, accumulate) {
