@@ -23,7 +23,10 @@ const output = join(root, 'src/cpu/kernels.wasm.ts');
 const VARIANTS = [{ constant: 'kernelsWasm', features: 'simd,bulk-memory,threads' }];
 
 // `--use abort=`: no import to report a failed assertion through; it traps
-const OPTIONS = '-O3 --noAssert --runtime stub --importMemory --initialMemory 64 --maximumMemory 65536 --sharedMemory --use abort= --bindings raw'.split(' ');
+const OPTIONS =
+  '-O3 --noAssert --runtime stub --importMemory --initialMemory 64 --maximumMemory 65536 --sharedMemory --use abort= --bindings raw'.split(
+    ' ',
+  );
 
 /** A digest of all that decides the result: the sources, this script and the compiler's version. */
 function digestOfSources() {

@@ -21,21 +21,20 @@ export function attentionKernels(engine: Engine): AttentionKernels {
     attentionBackward(args, gradients) {
       const call = engine.metadata(attentionCall(args, gradients));
       const units = exports.attentionBackwardUnits(call);
-      const unitCost = (2.5 * attentionCost(args)) / units;
+      const unitCost = (2 * attentionCost(args)) / units;
       engine.run('attentionBackward', [call], units, unitCost, exports.attentionBackwardScratch(call));
     },
 
     rope(args) {
-      const unitCost = 4 * ELEMENT * args.heads * args.headDim;
+      const unitCost = 3 * ELEMENT * args.heads * args.headDim;
       engine.run('rope', [engine.metadata(ropeCall(args))], args.batch * args.tokens, unitCost);
     },
   };
 }
 
-/** Nanoseconds of the forward pass: two products and an exponential for each pair of tokens that see each other. */
-function attentionCost({ batch, heads, queries, keys, headDim, valueDim, windowRight }: AttentionArguments): number {
-  const pairs = batch * heads * queries * keys * (windowRight < 0 ? 1 : 0.5);
-  return pairs * ((headDim + valueDim) * MULTIPLY_ADD + FUNCTION);
+/** Nanoseconds of the forward pass: two products and an exponential for each pair of tokens. */
+function attentionCost({ batch, heads, queries, keys, headDim, valueDim }: AttentionArguments): number {
+  return batch * heads * queries * keys * ((headDim + valueDim) * MULTIPLY_ADD + FUNCTION);
 }
 
 /** The words of `AttentionCall` in assembly/attention-call.ts. */

@@ -1,18 +1,9 @@
 import type { Device, DeviceBuffer } from '../device.js';
 import type { Kernels } from '../kernels/index.js';
 import type { DeviceMemory } from '../memory.js';
-import { attentionKernels } from './attention.js';
-import { elementwiseKernels } from './elementwise.js';
 import { createEngine, type Engine, pointer } from './engine.js';
-import { lossKernels } from './loss.js';
-import { matmulKernels } from './matmul.js';
 import { cpuMemory } from './memory.js';
-import { movementKernels } from './movement.js';
-import { normalizationKernels } from './normalization.js';
-import { optimizerKernels } from './optimizer.js';
-import { quantizationKernels } from './quantization.js';
-import { randomKernels } from './random.js';
-import { reductionKernels } from './reduction.js';
+import { kernelTable } from './table.js';
 import { checkThreads, defaultThreads } from './workers.js';
 
 export interface CpuOptions {
@@ -34,7 +25,7 @@ export class CpuDevice implements Device {
   constructor({ threads }: CpuOptions = {}) {
     this.engine = createEngine(threads === undefined ? defaultThreads() : checkThreads('threads', threads));
     this.memory = cpuMemory(this.engine.allocator);
-    this.kernels = assemble(this.engine);
+    this.kernels = kernelTable(this.engine);
   }
 
   write(buffer: DeviceBuffer, bytes: Uint8Array, byteOffset = 0): void {
@@ -61,22 +52,6 @@ export class CpuDevice implements Device {
     const { count, limit } = this.engine.threads;
     return `cpu (WebAssembly SIMD, ${count} thread${count === 1 ? '' : 's'}${limit === null ? '' : `: ${limit}`})`;
   }
-}
-
-/** The whole table, group by group. */
-function assemble(engine: Engine): Kernels {
-  return {
-    ...elementwiseKernels(engine),
-    ...movementKernels(engine),
-    ...reductionKernels(engine),
-    ...normalizationKernels(engine),
-    ...lossKernels(engine),
-    ...randomKernels(engine),
-    ...optimizerKernels(engine),
-    ...matmulKernels(engine),
-    ...attentionKernels(engine),
-    ...quantizationKernels(engine),
-  };
 }
 
 function checkRange(what: string, buffer: DeviceBuffer, byteOffset: number, byteLength: number): void {

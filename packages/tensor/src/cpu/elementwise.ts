@@ -1,6 +1,6 @@
-import type { ElementwiseKernels } from '../kernels/elementwise.js';
+import type { BinaryOp, ElementwiseKernels, UnaryOp } from '../kernels/elementwise.js';
 import { rowsOf, simplify } from './broadcast.js';
-import { ELEMENT, FUNCTION } from './cost.js';
+import { ELEMENT, FUNCTION, POWER } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 import { capitalize } from './names.js';
 
@@ -8,11 +8,16 @@ import { capitalize } from './names.js';
 export function elementwiseKernels(engine: Engine): ElementwiseKernels {
   return {
     unary(op, x, y, size, parameter) {
-      engine.run(`unary${capitalize(op)}`, [pointer(x), pointer(y), parameter], size, FUNCTION);
+      engine.run(`unary${capitalize(op)}`, [pointer(x), pointer(y), parameter], size, unaryCost(op));
     },
 
     unaryBackward(op, x, g, dx, size, parameter) {
-      engine.run(`unaryBackward${capitalize(op)}`, [pointer(x), pointer(g), pointer(dx), parameter], size, FUNCTION);
+      engine.run(
+        `unaryBackward${capitalize(op)}`,
+        [pointer(x), pointer(g), pointer(dx), parameter],
+        size,
+        unaryCost(op),
+      );
     },
 
     binary(op, a, b, y, shape, aStrides, bStrides) {
@@ -20,7 +25,7 @@ export function elementwiseKernels(engine: Engine): ElementwiseKernels {
       const [aStep, bStep] = steps as [number, number];
       const pointers = [pointer(a), pointer(b), pointer(y)] as const;
       const walk = [engine.metadata(dims), rank, length, aStep, bStep] as const;
-      engine.run(`binary${capitalize(op)}`, [...pointers, ...walk], size, op === 'pow' ? FUNCTION : 3 * ELEMENT);
+      engine.run(`binary${capitalize(op)}`, [...pointers, ...walk], size, binaryCost(op));
     },
 
     where(condition, a, b, y, shape, conditionStrides, aStrides, bStrides) {
@@ -28,7 +33,7 @@ export function elementwiseKernels(engine: Engine): ElementwiseKernels {
       const [conditionStep, aStep, bStep] = steps as [number, number, number];
       const pointers = [pointer(condition), pointer(a), pointer(b), pointer(y)] as const;
       const walk = [engine.metadata(dims), rank, length, conditionStep, aStep, bStep] as const;
-      engine.run('where', [...pointers, ...walk], size, 3 * ELEMENT);
+      engine.run('where', [...pointers, ...walk], size, 6 * ELEMENT);
     },
 
     addScaled(x, y, alpha, size) {
@@ -41,7 +46,21 @@ export function elementwiseKernels(engine: Engine): ElementwiseKernels {
 
     gatedBackward(op, gate, up, g, dgate, dup, size) {
       const inputs = [pointer(gate), pointer(up), pointer(g)] as const;
-      engine.run(`gatedBackward${capitalize(op)}`, [...inputs, pointer(dgate), pointer(dup)], size, 2 * FUNCTION);
+      engine.run(`gatedBackward${capitalize(op)}`, [...inputs, pointer(dgate), pointer(dup)], size, 1.5 * FUNCTION);
     },
   };
+}
+
+const FUNCTIONS: ReadonlySet<UnaryOp> = new Set<UnaryOp>([
+  ...(['exp', 'log', 'sin', 'cos', 'tanh', 'sigmoid', 'erf'] as const),
+  ...(['geluErf', 'geluTanh', 'quickGelu', 'silu'] as const),
+]);
+
+function unaryCost(op: UnaryOp): number {
+  if (op === 'powScalar') return POWER;
+  return FUNCTIONS.has(op) ? FUNCTION : 3 * ELEMENT;
+}
+
+function binaryCost(op: BinaryOp): number {
+  return op === 'pow' ? POWER : 3 * ELEMENT;
 }

@@ -28,6 +28,16 @@ export type KernelArguments<Name extends RangeKernelName> = Name extends Scratch
     ? Leading
     : never;
 
+/** What is known of an engine's threads, the calling one among them. */
+export interface EngineThreads {
+  /** How many there are, or will be once there is enough to do. */
+  readonly count: number;
+  /** How many are ready to work now. */
+  readonly ready: number;
+  /** Why there is only one though more were asked for. */
+  readonly limit: string | null;
+}
+
 /** The compiled kernels over one WebAssembly memory, the threads that run them, and the scratch that they share. */
 export interface Engine {
   readonly exports: KernelExports;
@@ -61,8 +71,7 @@ export interface Engine {
   workspace(byteLength: number): number;
   /** Pointer to `values` as int32 (shapes and strides). Valid until the next call. */
   metadata(values: readonly number[]): number;
-  /** How many threads there are, and why there is only one though more were asked for. */
-  readonly threads: { readonly count: number; readonly limit: string | null };
+  readonly threads: EngineThreads;
   /** Stops the worker threads; kernels run on the calling thread alone from then on. */
   dispose(): void;
 }
@@ -156,10 +165,10 @@ class WasmEngine implements Engine {
     return this.#metadata;
   }
 
-  get threads(): { count: number; limit: string | null } {
-    if (this.#pool === null) return { count: 1, limit: this.#limit };
-    const { failure, threads } = this.#pool;
-    return failure === null ? { count: threads, limit: null } : { count: 1, limit: failure };
+  get threads(): EngineThreads {
+    if (this.#pool === null) return { count: 1, ready: 1, limit: this.#limit };
+    const { failure, threads, ready } = this.#pool;
+    return failure === null ? { count: threads, ready, limit: null } : { count: 1, ready: 1, limit: failure };
   }
 
   dispose(): void {

@@ -19,7 +19,7 @@ export function lossKernels(engine: Engine): LossKernels {
 
     bceWithLogits(logits, target, posWeight, loss, rows, cols) {
       const inputs = [pointer(logits), pointer(target), pointer(posWeight)] as const;
-      engine.run('bceWithLogits', [...inputs, pointer(loss), cols], rows, cols * 2 * FUNCTION);
+      engine.run('bceWithLogits', [...inputs, pointer(loss), cols], rows, cols * 4 * FUNCTION);
     },
 
     bceWithLogitsBackward(logits, target, posWeight, g, dlogits, rows, cols) {

@@ -1,6 +1,6 @@
 import type { MatmulArguments, MatmulKernels } from '../kernels/matmul.js';
 import { floatBits } from './call.js';
-import { BYTE, MULTIPLY_ADD } from './cost.js';
+import { ELEMENT, MULTIPLY_ADD } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 
 /** `bType` in assembly/matmul-call.ts. */
@@ -35,7 +35,7 @@ function runMatmul(
   const { exports } = engine;
   const call = engine.metadata(words);
   const units = exports.matmulUnits(call);
-  const nanoseconds = batch * n * k * Math.max(m * MULTIPLY_ADD, 4 * BYTE);
+  const nanoseconds = batch * n * k * Math.max(m * MULTIPLY_ADD, 1.5 * ELEMENT);
   engine.run('matmul', [call], units, nanoseconds / units, exports.matmulScratch(call));
 }
 

@@ -22,7 +22,7 @@ export function movementKernels(engine: Engine): MovementKernels {
 
     cast(x, from, y, to, size) {
       if (from === to) copyWithin(engine, pointer(x), pointer(y), size * BYTES[from]);
-      else engine.run(castName(from, to), [pointer(x), pointer(y)], size, 2 * ELEMENT);
+      else engine.run(castName(from, to), [pointer(x), pointer(y)], size, 4 * ELEMENT);
     },
 
     gatherStrided(x, y, shape, xStrides, xOffset, bytesPerElement) {
@@ -85,12 +85,12 @@ function copyWalk(engine: Engine, x: number, y: number, walk: Walk, bytesPerElem
   if (bytesPerElement === 4 && xRowStep === 1 && yStep === 1 && xStep !== 1 && rows >= 4 && length >= 4) {
     const bands = Math.ceil(rows / 16) * (size / (rows * length));
     const args = [x, y, meta, planes.rank, rows, length, xStep, yRowStep] as const;
-    engine.run('copyTransposed', [...args], bands, 16 * 3 * length * ELEMENT);
+    engine.run('copyTransposed', [...args], bands, 16 * 4 * length * ELEMENT);
     return;
   }
   const shift = Math.log2(bytesPerElement);
   const args = [x, y, meta, planes.rank, rows, length, xRowStep, yRowStep, xStep, yStep, shift] as const;
-  engine.run('copyStrided', [...args], size / length, 2 * length * ELEMENT);
+  engine.run('copyStrided', [...args], size / length, 3 * length * ELEMENT);
 }
 
 /** Splits one more axis off `dims` (outer sizes, strides of x, strides of y). */

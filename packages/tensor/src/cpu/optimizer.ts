@@ -18,7 +18,7 @@ export function optimizerKernels(engine: Engine): OptimizerKernels {
       const decay = decoupled ? ([1 - learningRate * weightDecay, 0] as const) : ([1, weightDecay] as const);
       const moments = [1 - beta1, beta2, 1 - beta2] as const;
       const step = [learningRate / biasCorrection1, Math.sqrt(biasCorrection2), eps] as const;
-      engine.run('adam', [...state, ...decay, ...moments, ...step], args.size, 7 * ELEMENT);
+      engine.run('adam', [...state, ...decay, ...moments, ...step], args.size, 13 * ELEMENT);
     },
 
     sgd(args) {
@@ -28,7 +28,7 @@ export function optimizerKernels(engine: Engine): OptimizerKernels {
         args.momentumBuffer ? pointer(args.momentumBuffer) + args.momentumOffset * FLOAT : 0,
       ] as const;
       const step = [args.learningRate, args.momentum, 1 - args.dampening, args.weightDecay] as const;
-      engine.run('sgd', [...state, ...step, args.nesterov, args.first], args.size, 5 * ELEMENT);
+      engine.run('sgd', [...state, ...step, args.nesterov, args.first], args.size, 10 * ELEMENT);
     },
   };
 }

@@ -14,7 +14,7 @@ export function randomKernels(engine: Engine): RandomKernels {
 
     normal(y, size, mean, std, stream) {
       const args = [pointer(y), size, mean, std, ...words(stream)] as const;
-      engine.run('normal', [...args], Math.ceil(size / GROUP), 2 * GROUP * RANDOM);
+      engine.run('normal', [...args], Math.ceil(size / GROUP), 3 * GROUP * RANDOM);
     },
 
     dropout(x, y, size, p, stream) {

@@ -28,24 +28,24 @@ export function reductionKernels(engine: Engine): ReductionKernels {
       const units = outer * Math.ceil(inner / 4);
       const pointers = [pointer(x), pointer(y), pointer(g), pointer(dx)] as const;
       const args = [...pointers, length, inner, op === 'maxAbs'] as const;
-      engine.run('reduceExtremumBackward', [...args], units, 3 * length * Math.min(inner, 4) * ELEMENT);
+      engine.run('reduceExtremumBackward', [...args], units, (inner === 1 ? 6 : 120) * length * ELEMENT);
     },
 
     argmax(x, y, rows, cols) {
-      engine.run('argmax', [pointer(x), pointer(y), cols], rows, 2 * cols * ELEMENT);
+      engine.run('argmax', [pointer(x), pointer(y), cols], rows, 8 * cols * ELEMENT);
     },
 
     sumSquares(x, y, size, accumulate) {
       const blocks = Math.ceil(size / BLOCK);
       const partial = engine.workspace(blocks * 8);
-      engine.run('blockSumSquares', [pointer(x), partial, size], blocks, BLOCK * ELEMENT);
+      engine.run('blockSumSquares', [pointer(x), partial, size], blocks, 3 * BLOCK * ELEMENT);
       wasm.joinBlocks(partial, pointer(y), blocks, accumulate);
     },
 
     countNonFinite(x, y, size, accumulate) {
       const blocks = Math.ceil(size / BLOCK);
       const counts = engine.workspace(blocks * 4);
-      engine.run('blockNonFinite', [pointer(x), counts, size], blocks, BLOCK * ELEMENT);
+      engine.run('blockNonFinite', [pointer(x), counts, size], blocks, 2 * BLOCK * ELEMENT);
       wasm.joinCounts(counts, pointer(y), blocks, accumulate);
     },
 
@@ -55,7 +55,7 @@ export function reductionKernels(engine: Engine): ReductionKernels {
 
     softmaxBackward(y, g, dx, rows, cols, log) {
       const kernel = log ? 'logSoftmaxBackward' : 'softmaxBackward';
-      const cost = log ? FUNCTION : 5 * ELEMENT;
+      const cost = log ? FUNCTION : 4 * ELEMENT;
       engine.run(kernel, [pointer(y), pointer(g), pointer(dx), cols], rows, cols * cost);
     },
   };
