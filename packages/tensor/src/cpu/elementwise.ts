@@ -23,17 +23,34 @@ export function elementwiseKernels(engine: Engine): ElementwiseKernels {
     binary(op, a, b, y, shape, aStrides, bStrides) {
       const { dims, rank, length, steps, size } = rowsOf(simplify(shape, [aStrides, bStrides]));
       const [aStep, bStep] = steps as [number, number];
-      const pointers = [pointer(a), pointer(b), pointer(y)] as const;
-      const walk = [engine.metadata(dims), rank, length, aStep, bStep] as const;
-      engine.run(`binary${capitalize(op)}`, [...pointers, ...walk], size, binaryCost(op));
+      engine.run(
+        `binary${capitalize(op)}`,
+        [pointer(a), pointer(b), pointer(y), engine.metadata(dims), rank, length, aStep, bStep],
+        size,
+        binaryCost(op),
+      );
     },
 
     where(condition, a, b, y, shape, conditionStrides, aStrides, bStrides) {
       const { dims, rank, length, steps, size } = rowsOf(simplify(shape, [conditionStrides, aStrides, bStrides]));
       const [conditionStep, aStep, bStep] = steps as [number, number, number];
-      const pointers = [pointer(condition), pointer(a), pointer(b), pointer(y)] as const;
-      const walk = [engine.metadata(dims), rank, length, conditionStep, aStep, bStep] as const;
-      engine.run('where', [...pointers, ...walk], size, 6 * ELEMENT);
+      engine.run(
+        'where',
+        [
+          pointer(condition),
+          pointer(a),
+          pointer(b),
+          pointer(y),
+          engine.metadata(dims),
+          rank,
+          length,
+          conditionStep,
+          aStep,
+          bStep,
+        ],
+        size,
+        6 * ELEMENT,
+      );
     },
 
     addScaled(x, y, alpha, size) {
@@ -45,8 +62,12 @@ export function elementwiseKernels(engine: Engine): ElementwiseKernels {
     },
 
     gatedBackward(op, gate, up, g, dgate, dup, size) {
-      const inputs = [pointer(gate), pointer(up), pointer(g)] as const;
-      engine.run(`gatedBackward${capitalize(op)}`, [...inputs, pointer(dgate), pointer(dup)], size, 1.5 * FUNCTION);
+      engine.run(
+        `gatedBackward${capitalize(op)}`,
+        [pointer(gate), pointer(up), pointer(g), pointer(dgate), pointer(dup)],
+        size,
+        1.5 * FUNCTION,
+      );
     },
   };
 }

@@ -48,7 +48,7 @@ export interface Engine {
    * result does not depend on how many.
    *
    * @param name - a kernel over a range
-   * @param args - what it takes before the range
+   * @param args - what it takes before the range; not to be used again by the caller
    * @param units - independent of each other
    * @param unitCost - nanoseconds that a unit takes one thread, about: see cost.ts
    * @param scratchBytes - what each thread needs, for kernels that take scratch
@@ -138,10 +138,11 @@ class WasmEngine implements Engine {
       const scratch = scratchBytes > 0 ? this.workspace(scratchStride * this.#pool.threads) : 0;
       const kernel = this.#places.get(name)!;
       this.#pool.share({ run, kernel, args, units, unitCost, scratch, scratchStride }, helpers);
-    } else if (scratchBytes > 0) {
-      run(...args, 0, units, this.workspace(scratchBytes));
     } else {
-      run(...args, 0, units);
+      const all = args as (number | boolean)[]; // made for this call: to add to it is faster than to copy it
+      if (scratchBytes > 0) all.push(0, units, this.workspace(scratchBytes));
+      else all.push(0, units);
+      run(...all);
     }
   }
 

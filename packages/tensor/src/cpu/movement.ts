@@ -2,7 +2,7 @@ import { BYTES, type DType } from '../dtype.js';
 import type { MovementKernels } from '../kernels/movement.js';
 import { rowsOf, simplify, type Walk } from './broadcast.js';
 import { BYTE, ELEMENT } from './cost.js';
-import { type Engine, type KernelExports, pointer } from './engine.js';
+import { type Engine, type KernelArguments, type KernelExports, pointer } from './engine.js';
 import { capitalize } from './names.js';
 
 /** Movement kernels: see kernels/movement.ts for the contract, assembly/{fill,cast,strided,rows}.ts for the work. */
@@ -41,8 +41,16 @@ export function movementKernels(engine: Engine): MovementKernels {
     },
 
     scatterAddRows(g, ids, dtable, count, rows, cols, skip) {
-      const args = [pointer(g), pointer(ids), pointer(dtable), count, rows, cols, skip] as const;
-      engine.run('scatterAddRows', [...args], cols, 3 * count * ELEMENT);
+      const args: KernelArguments<'scatterAddRows'> = [
+        pointer(g),
+        pointer(ids),
+        pointer(dtable),
+        count,
+        rows,
+        cols,
+        skip,
+      ];
+      engine.run('scatterAddRows', args, cols, 3 * count * ELEMENT);
     },
   };
 }
@@ -84,13 +92,21 @@ function copyWalk(engine: Engine, x: number, y: number, walk: Walk, bytesPerElem
   const meta = engine.metadata(planes.dims);
   if (bytesPerElement === 4 && xRowStep === 1 && yStep === 1 && xStep !== 1 && rows >= 4 && length >= 4) {
     const bands = Math.ceil(rows / 16) * (size / (rows * length));
-    const args = [x, y, meta, planes.rank, rows, length, xStep, yRowStep] as const;
-    engine.run('copyTransposed', [...args], bands, 16 * 4 * length * ELEMENT);
+    engine.run(
+      'copyTransposed',
+      [x, y, meta, planes.rank, rows, length, xStep, yRowStep],
+      bands,
+      16 * 4 * length * ELEMENT,
+    );
     return;
   }
   const shift = Math.log2(bytesPerElement);
-  const args = [x, y, meta, planes.rank, rows, length, xRowStep, yRowStep, xStep, yStep, shift] as const;
-  engine.run('copyStrided', [...args], size / length, 3 * length * ELEMENT);
+  engine.run(
+    'copyStrided',
+    [x, y, meta, planes.rank, rows, length, xRowStep, yRowStep, xStep, yStep, shift],
+    size / length,
+    3 * length * ELEMENT,
+  );
 }
 
 /** Splits one more axis off `dims` (outer sizes, strides of x, strides of y). */

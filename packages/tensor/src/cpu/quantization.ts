@@ -12,29 +12,47 @@ export function quantizationKernels(engine: Engine): QuantizationKernels {
   return {
     quantize4bit(type, x, packed, absmax, size, blockSize) {
       const [from, to, scales] = [pointer(x), pointer(packed), pointer(absmax)];
-      const args = [TYPES[type], from, to, scales, size, blockSize] as const;
       // blocks of an odd size share a byte with their neighbours, so that threads must not
       const unitCost = blockSize % 2 === 0 ? blockSize * QUANTIZE_4_BIT : 0;
-      engine.run('quantize4bit', [...args], Math.ceil(size / blockSize), unitCost, exports.quantize4bitScratch());
+      engine.run(
+        'quantize4bit',
+        [TYPES[type], from, to, scales, size, blockSize],
+        Math.ceil(size / blockSize),
+        unitCost,
+        exports.quantize4bitScratch(),
+      );
     },
 
     dequantize4bit(weight, y) {
       const blocks = Math.ceil(weight.size / weight.blockSize);
-      const args = [engine.metadata(weightWords(weight)), pointer(y)] as const;
-      engine.run('dequantize4bit', [...args], blocks, weight.blockSize * 5 * ELEMENT);
+      engine.run(
+        'dequantize4bit',
+        [engine.metadata(weightWords(weight)), pointer(y)],
+        blocks,
+        weight.blockSize * 5 * ELEMENT,
+      );
     },
 
     quantize8bit(x, code, codes, absmax, size, blockSize) {
       const [from, table, to, scales] = [pointer(x), pointer(code), pointer(codes), pointer(absmax)];
-      const args = [from, table, to, scales, size, blockSize] as const;
       const blocks = Math.ceil(size / blockSize);
-      engine.run('quantize8bit', [...args], blocks, blockSize * QUANTIZE_8_BIT, exports.quantize8bitScratch());
+      engine.run(
+        'quantize8bit',
+        [from, table, to, scales, size, blockSize],
+        blocks,
+        blockSize * QUANTIZE_8_BIT,
+        exports.quantize8bitScratch(),
+      );
     },
 
     dequantize8bit(codes, code, absmax, y, size, blockSize, offset) {
       const [from, table, scales, to] = [pointer(codes), pointer(code), pointer(absmax), pointer(y)];
-      const args = [from, table, scales, to, size, blockSize, offset] as const;
-      engine.run('dequantize8bit', [...args], Math.ceil(size / blockSize), blockSize * 7 * ELEMENT);
+      engine.run(
+        'dequantize8bit',
+        [from, table, scales, to, size, blockSize, offset],
+        Math.ceil(size / blockSize),
+        blockSize * 7 * ELEMENT,
+      );
     },
 
     matmul4bit(x, weight, bias, y, m, outFeatures, inFeatures, transpose, accumulate) {

@@ -8,20 +8,32 @@ const GROUP = 16; // elements: GROUP in assembly/random.ts
 export function randomKernels(engine: Engine): RandomKernels {
   return {
     uniform(y, size, low, high, stream) {
-      const args = [pointer(y), size, low, high - low, ...words(stream)] as const;
-      engine.run('uniform', [...args], Math.ceil(size / GROUP), GROUP * RANDOM);
+      engine.run(
+        'uniform',
+        [pointer(y), size, low, high - low, ...words(stream)],
+        Math.ceil(size / GROUP),
+        GROUP * RANDOM,
+      );
     },
 
     normal(y, size, mean, std, stream) {
-      const args = [pointer(y), size, mean, std, ...words(stream)] as const;
-      engine.run('normal', [...args], Math.ceil(size / GROUP), 3 * GROUP * RANDOM);
+      engine.run(
+        'normal',
+        [pointer(y), size, mean, std, ...words(stream)],
+        Math.ceil(size / GROUP),
+        3 * GROUP * RANDOM,
+      );
     },
 
     dropout(x, y, size, p, stream) {
       const threshold = dropoutThreshold(p);
       const groups = Math.ceil(size / GROUP);
-      const args = [pointer(x), pointer(y), size, threshold, 1 / (1 - p), ...words(stream)] as const;
-      engine.run('dropout', [...args], groups, GROUP * RANDOM);
+      engine.run(
+        'dropout',
+        [pointer(x), pointer(y), size, threshold, 1 / (1 - p), ...words(stream)],
+        groups,
+        GROUP * RANDOM,
+      );
     },
   };
 }

@@ -26,9 +26,14 @@ export function reductionKernels(engine: Engine): ReductionKernels {
 
     reduceExtremumBackward(op, x, y, g, dx, outer, length, inner) {
       const units = outer * Math.ceil(inner / 4);
-      const pointers = [pointer(x), pointer(y), pointer(g), pointer(dx)] as const;
-      const args = [...pointers, length, inner, op === 'maxAbs'] as const;
-      engine.run('reduceExtremumBackward', [...args], units, (inner === 1 ? 6 : 120) * length * ELEMENT);
+      const unitCost = (inner === 1 ? 6 : 120) * length * ELEMENT;
+      const absolute = op === 'maxAbs';
+      engine.run(
+        'reduceExtremumBackward',
+        [pointer(x), pointer(y), pointer(g), pointer(dx), length, inner, absolute],
+        units,
+        unitCost,
+      );
     },
 
     argmax(x, y, rows, cols) {
