@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { createEngine, type Engine } from '../src/cpu/engine.js';
 import { CpuDevice } from '../src/cpu/index.js';
+import { BrowserWorker } from './browser-worker.js';
 import { CASES, runCase, withRun } from './kernel-cases.js';
 
 const LONG = 1e9; // nanoseconds: a job that is said to take so long is shared, and starts the workers
@@ -111,6 +112,17 @@ describe('worker threads', () => {
     expect(work(device)).toBe(0);
     expect(device.describe()).toBe('cpu (WebAssembly SIMD, 1 thread: disposed)');
   });
+});
+
+it('a page has workers too; its main thread, which may not sleep, waits for them awake', async () => {
+  vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined as never);
+  vi.stubGlobal('crossOriginIsolated', true);
+  vi.stubGlobal('Worker', BrowserWorker);
+  vi.spyOn(Atomics, 'wait').mockImplementation(() => {
+    throw new TypeError('Atomics.wait cannot be called in this context');
+  });
+  const engine = await sharing(2);
+  expect(runCase(engine, CASES.reductions!)).toEqual(runCase(createEngine(1), CASES.reductions!));
 });
 
 describe('where there can be no workers', () => {
