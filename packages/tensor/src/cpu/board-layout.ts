@@ -33,7 +33,7 @@ export const SCRATCH = 5;
 export const SCRATCH_STRIDE = 6;
 export const ARGUMENT_COUNT = 7;
 export const ARGUMENTS = 8;
-export const MOST_ARGUMENTS = 24;
+const MOST_ARGUMENTS = 24; // twice what any kernel takes
 export const JOB_NUMBERS = ARGUMENTS + MOST_ARGUMENTS;
 
 /**
