@@ -116,6 +116,29 @@ export const CASES: Readonly<Record<string, Case>> = {
     }
   },
 
+  '4 bits in blocks of an odd size'({ kernels, floats, empty, upload }) {
+    kernels.quantize4bit('nf4', floats(3001), upload(new Uint8Array(1501)), empty(429), 3001, 7);
+    kernels.dequantize4bit(
+      {
+        ...{
+          type: 'nf4',
+          packed: upload(new Uint8Array(1501).fill(0x5a)),
+          size: 3001,
+          blockSize: 7,
+          absmax: floats(429),
+        },
+        ...{ absmaxCodes: null, nestedAbsmax: null, nestedCode: null, nestedOffset: 0, nestedBlockSize: 256 },
+      },
+      empty(3001),
+    );
+  },
+
+  'a copy onto itself'({ kernels, floats }) {
+    const x = floats(100_000);
+    kernels.copy(x, 0, x, 4, 399_996);
+    kernels.fill('float32', floats(3), 1, 3);
+  },
+
   '8 bits there and back'({ kernels, floats, empty, upload }) {
     const code = upload(Float32Array.from({ length: 256 }, (_, i) => (i - 128) / 128));
     const [codes, absmax] = [upload(new Uint8Array(301)), empty(5)];

@@ -20,7 +20,9 @@ async function sharing(threads: number): Promise<Engine> {
     await sleep(10);
   }
   expect(engine.threads).toEqual({ count: threads, ready: threads, limit: null });
-  return withRun(engine, (name, args, units, _, scratchBytes) => engine.run(name, args, units, LONG, scratchBytes));
+  return withRun(engine, (name, args, units, unitCost, scratchBytes) =>
+    engine.run(name, args, units, unitCost === 0 ? 0 : LONG, scratchBytes),
+  );
 }
 
 function open(threads: number): CpuDevice {
@@ -82,7 +84,7 @@ describe('worker threads', () => {
     for (let round = 0; round < 20; round++) {
       const block = engine.allocator.allocate(20_000_000)!;
       const at = block.start * 64;
-      engine.run('fill8', [at, round + 1], 20_000_000, 0);
+      engine.run('fill8', [at, round + 1], 20_000_000, 1);
       const bytes = new Uint8Array(engine.memory.buffer, at, 20_000_000);
       for (let i = 0; i < bytes.length; i += 4093) expect(bytes[i]).toBe(round + 1);
     }
@@ -91,7 +93,7 @@ describe('worker threads', () => {
   it('finish many small jobs though there are more of them than processors', async () => {
     const engine = await sharing(8);
     const at = engine.workspace(4096);
-    for (let job = 0; job < 2000; job++) engine.run('fill8', [at, job], 4096, 0);
+    for (let job = 0; job < 2000; job++) engine.run('fill8', [at, job], 4096, 1);
     expect([...new Uint8Array(engine.memory.buffer, at, 4096)].every((byte) => byte === (1999 & 255))).toBe(true);
   });
 
@@ -100,7 +102,7 @@ describe('worker threads', () => {
     for (let round = 0; round < 50; round++) {
       // half of the units lie past the end of the memory
       const at = engine.memory.buffer.byteLength - 500;
-      expect(() => engine.run('fill8', [at, 1], 1000, 0)).toThrow(/out of bounds|failed in a worker/);
+      expect(() => engine.run('fill8', [at, 1], 1000, 1)).toThrow(/out of bounds|failed in a worker/);
     }
     expect(runCase(engine, CASES.softmax!)).toEqual(runCase(createEngine(1), CASES.softmax!));
   });

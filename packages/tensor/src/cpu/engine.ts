@@ -50,7 +50,7 @@ export interface Engine {
    * @param name - a kernel over a range
    * @param args - what it takes before the range; not to be used again by the caller
    * @param units - independent of each other
-   * @param unitCost - nanoseconds that a unit takes one thread, about: see cost.ts
+   * @param unitCost - nanoseconds that a unit takes one thread, about: see cost.ts; 0 keeps the call on one thread
    * @param scratchBytes - what each thread needs, for kernels that take scratch
    * @throws MemoryError if there is no room for scratch
    * @throws DeviceError if the kernel failed in a worker thread

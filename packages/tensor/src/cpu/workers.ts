@@ -67,6 +67,7 @@ function startInNode(
   // no flags of this process: a loader of TypeScript, say, would be started in every worker
   const worker = new Worker(source, { eval: true, workerData: task, execArgv: [], name: 'burin' });
   worker.on('error', (error) => onFailure(String(error)));
+  worker.on('exit', () => onFailure('a worker thread ended'));
   worker.unref();
   return { stop: () => void worker.terminate() };
 }
