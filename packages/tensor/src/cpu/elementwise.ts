@@ -1,5 +1,5 @@
 import type { BinaryOp, ElementwiseKernels, UnaryOp } from '../kernels/elementwise.js';
-import { rowsOf, simplify } from './broadcast.js';
+import { rowsOver } from './broadcast.js';
 import { ELEMENT, FUNCTION, POWER } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 import { capitalize } from './names.js';
@@ -21,7 +21,7 @@ export function elementwiseKernels(engine: Engine): ElementwiseKernels {
     },
 
     binary(op, a, b, y, shape, aStrides, bStrides) {
-      const { dims, rank, length, steps, size } = rowsOf(simplify(shape, [aStrides, bStrides]));
+      const { dims, rank, length, steps, size } = rowsOver(shape, [aStrides, bStrides]);
       const [aStep, bStep] = steps as [number, number];
       engine.run(
         `binary${capitalize(op)}`,
@@ -32,7 +32,7 @@ export function elementwiseKernels(engine: Engine): ElementwiseKernels {
     },
 
     where(condition, a, b, y, shape, conditionStrides, aStrides, bStrides) {
-      const { dims, rank, length, steps, size } = rowsOf(simplify(shape, [conditionStrides, aStrides, bStrides]));
+      const { dims, rank, length, steps, size } = rowsOver(shape, [conditionStrides, aStrides, bStrides]);
       const [conditionStep, aStep, bStep] = steps as [number, number, number];
       engine.run(
         'where',
