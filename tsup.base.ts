@@ -8,6 +8,9 @@ export const library = defineConfig({
   platform: 'neutral',
   dts: true,
   sourcemap: true,
+  esbuildOptions: (options) => {
+    options.sourcesContent = false; // the sources are in the package
+  },
   clean: true,
   treeshake: true,
 });

@@ -145,8 +145,29 @@ export function joinBlocks(partial: usize, y: usize, count: usize, accumulate: b
   store<f32>(y, f32(total));
 }
 
+/** Joins the sums of `count` blocks of a row, as `sumOf` does. */
+export function joinRowBlocks(partial: usize, y: usize, count: usize): void {
+  let total: f64 = 0.0;
+  for (let i: usize = 0; i < count; i++) total += f64(load<f32>(partial + (i << 2)));
+  store<f32>(y, f32(total));
+}
+
+/** Blocks begin .. end of 1024 elements: how many are NaN or infinite, to `counts`. */
+export function blockNonFinite(x: usize, counts: usize, size: usize, begin: usize, end: usize): void {
+  for (let block = begin; block < end; block++) {
+    store<i32>(counts + (block << 2), nonFinite(x, block * BLOCK, min<usize>(size, (block + 1) * BLOCK)));
+  }
+}
+
+/** Joins `count` partial counts: `y[0] = Σ`, or `+=`. */
+export function joinCounts(counts: usize, y: usize, count: usize, accumulate: bool): void {
+  let total = accumulate ? load<i32>(y) : 0;
+  for (let i: usize = 0; i < count; i++) total += load<i32>(counts + (i << 2));
+  store<i32>(y, total);
+}
+
 /** How many of the elements begin .. end are NaN or infinite: those whose exponent is all ones. */
-export function countNonFinite(x: usize, begin: usize, end: usize): i32 {
+function nonFinite(x: usize, begin: usize, end: usize): i32 {
   const exponent = i32x4.splat(0x7f800000);
   let counts = i32x4.splat(0);
   let i = begin;

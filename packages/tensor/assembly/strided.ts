@@ -44,6 +44,11 @@ function copyElements<T>(x: usize, y: usize, length: usize, xStep: usize, yStep:
   }
 }
 
+/** Bytes begin .. end. The whole at once may overlap. */
+export function copy(x: usize, y: usize, begin: usize, end: usize): void {
+  memory.copy(y + begin, x + begin, end - begin);
+}
+
 /** Rows of one band of copyTransposed: four tiles, so that each cache line of x is read once. */
 const BAND: usize = 16;
 

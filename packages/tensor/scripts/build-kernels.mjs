@@ -20,10 +20,13 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const output = join(root, 'src/cpu/kernels.wasm.ts');
 
 /** One constant of the generated file each. A build with `relaxed-simd` would be a second entry. */
-const VARIANTS = [{ constant: 'kernelsWasm', features: 'simd,bulk-memory' }];
+const VARIANTS = [{ constant: 'kernelsWasm', features: 'simd,bulk-memory,threads' }];
 
 // `--use abort=`: no import to report a failed assertion through; it traps
-const OPTIONS = '-O3 --noAssert --runtime stub --importMemory --use abort= --bindings raw'.split(' ');
+const OPTIONS =
+  '-O3 --noAssert --runtime stub --importMemory --initialMemory 64 --maximumMemory 65536 --sharedMemory --use abort= --bindings raw'.split(
+    ' ',
+  );
 
 /** A digest of all that decides the result: the sources, this script and the compiler's version. */
 function digestOfSources() {

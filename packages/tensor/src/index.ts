@@ -7,7 +7,7 @@ export {
   noGrad,
   record,
 } from './autograd.js';
-export { CpuDevice, cpu } from './cpu/index.js';
+export { CpuDevice, type CpuOptions, cpu } from './cpu/index.js';
 export { arange, fromBytes, full, type NestedNumbers, ones, type TensorOptions, tensor, zeros } from './create.js';
 export type { Device, DeviceBuffer } from './device.js';
 export { type DeviceLike, resolveDevice } from './devices.js';

@@ -6,6 +6,7 @@ import type {
   RopeArguments,
 } from '../kernels/attention.js';
 import { floatBits } from './call.js';
+import { ELEMENT, FUNCTION, MULTIPLY_ADD } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 
 export function attentionKernels(engine: Engine): AttentionKernels {
@@ -13,19 +14,27 @@ export function attentionKernels(engine: Engine): AttentionKernels {
   return {
     attention(args) {
       const call = engine.metadata(attentionCall(args, null));
-      exports.attention(call, 0, exports.attentionUnits(call), engine.workspace(exports.attentionScratch(call)));
+      const units = exports.attentionUnits(call);
+      engine.run('attention', [call], units, attentionCost(args) / units, exports.attentionScratch(call));
     },
 
     attentionBackward(args, gradients) {
       const call = engine.metadata(attentionCall(args, gradients));
-      const scratch = engine.workspace(exports.attentionBackwardScratch(call));
-      exports.attentionBackward(call, 0, exports.attentionBackwardUnits(call), scratch);
+      const units = exports.attentionBackwardUnits(call);
+      const unitCost = (2 * attentionCost(args)) / units;
+      engine.run('attentionBackward', [call], units, unitCost, exports.attentionBackwardScratch(call));
     },
 
     rope(args) {
-      exports.rope(engine.metadata(ropeCall(args)), 0, args.batch * args.tokens);
+      const unitCost = 3 * ELEMENT * args.heads * args.headDim;
+      engine.run('rope', [engine.metadata(ropeCall(args))], args.batch * args.tokens, unitCost);
     },
   };
+}
+
+/** Nanoseconds of the forward pass: two products and an exponential for each pair of tokens. */
+function attentionCost({ batch, heads, queries, keys, headDim, valueDim }: AttentionArguments): number {
+  return batch * heads * queries * keys * ((headDim + valueDim) * MULTIPLY_ADD + FUNCTION);
 }
 
 /** The words of `AttentionCall` in assembly/attention-call.ts. */

@@ -38,6 +38,23 @@ export interface Rows {
   readonly size: number;
 }
 
+/** The walk over `shape`, simplified. Operands that all lie as `shape` says are one row: no need to look closer. */
+export function rowsOver(shape: readonly number[], strides: readonly (readonly number[])[]): Rows {
+  if (!strides.every((list) => isContiguous(shape, list))) return rowsOf(simplify(shape, strides));
+  let size = 1;
+  for (const length of shape) size *= length;
+  return { dims: [], rank: 0, length: size, steps: strides.map(() => 1), size };
+}
+
+function isContiguous(shape: readonly number[], strides: readonly number[]): boolean {
+  let step = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    if (strides[axis] !== step) return false;
+    step *= shape[axis]!;
+  }
+  return true;
+}
+
 /** Splits the last axis off a simplified walk. */
 export function rowsOf({ shape, strides }: Walk): Rows {
   const rank = shape.length - 1;

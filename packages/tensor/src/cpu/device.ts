@@ -1,30 +1,31 @@
 import type { Device, DeviceBuffer } from '../device.js';
 import type { Kernels } from '../kernels/index.js';
 import type { DeviceMemory } from '../memory.js';
-import { attentionKernels } from './attention.js';
-import { elementwiseKernels } from './elementwise.js';
 import { createEngine, type Engine, pointer } from './engine.js';
-import { lossKernels } from './loss.js';
-import { matmulKernels } from './matmul.js';
 import { cpuMemory } from './memory.js';
-import { movementKernels } from './movement.js';
-import { normalizationKernels } from './normalization.js';
-import { optimizerKernels } from './optimizer.js';
-import { quantizationKernels } from './quantization.js';
-import { randomKernels } from './random.js';
-import { reductionKernels } from './reduction.js';
+import { kernelTable } from './table.js';
+import { checkThreads, defaultThreads } from './workers.js';
 
-/** The default device: WebAssembly SIMD kernels over one memory of up to 4 GiB. Works in Node and in browsers. */
+export interface CpuOptions {
+  /** How many threads at most, the calling one among them. Default: one a processor, or what BURIN_THREADS says. */
+  readonly threads?: number;
+}
+
+/**
+ * The default device: WebAssembly SIMD kernels over one memory of up to 4 GiB, on as many threads as it pays to wake.
+ * Works in Node and in browsers; with one thread where memory cannot be shared. Results do not depend on the threads.
+ */
 export class CpuDevice implements Device {
   readonly name = 'cpu';
   readonly memory: DeviceMemory;
   readonly kernels: Kernels;
   readonly engine: Engine;
 
-  constructor() {
-    this.engine = createEngine();
+  /** @throws RangeError if `threads` is no whole number of 1 or more */
+  constructor({ threads }: CpuOptions = {}) {
+    this.engine = createEngine(threads === undefined ? defaultThreads() : checkThreads('threads', threads));
     this.memory = cpuMemory(this.engine.allocator);
-    this.kernels = assemble(this.engine);
+    this.kernels = kernelTable(this.engine);
   }
 
   write(buffer: DeviceBuffer, bytes: Uint8Array, byteOffset = 0): void {
@@ -41,25 +42,16 @@ export class CpuDevice implements Device {
     return new Uint8Array(this.engine.memory.buffer, pointer(buffer) + byteOffset, byteLength).slice();
   }
 
-  describe(): string {
-    return 'cpu (WebAssembly SIMD, 1 thread)';
+  /** Stops the worker threads. Tensors stay, and kernels run on the calling thread alone. */
+  dispose(): void {
+    this.engine.dispose();
   }
-}
 
-/** The whole table, group by group. */
-function assemble(engine: Engine): Kernels {
-  return {
-    ...elementwiseKernels(engine),
-    ...movementKernels(engine),
-    ...reductionKernels(engine),
-    ...normalizationKernels(engine),
-    ...lossKernels(engine),
-    ...randomKernels(engine),
-    ...optimizerKernels(engine),
-    ...matmulKernels(engine),
-    ...attentionKernels(engine),
-    ...quantizationKernels(engine),
-  };
+  /** For example `cpu (WebAssembly SIMD, 2 threads)`; says why where there is one thread though there could be more. */
+  describe(): string {
+    const { count, limit } = this.engine.threads;
+    return `cpu (WebAssembly SIMD, ${count} thread${count === 1 ? '' : 's'}${limit === null ? '' : `: ${limit}`})`;
+  }
 }
 
 function checkRange(what: string, buffer: DeviceBuffer, byteOffset: number, byteLength: number): void {

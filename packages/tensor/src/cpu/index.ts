@@ -1,6 +1,6 @@
-import { CpuDevice } from './device.js';
+import { CpuDevice, type CpuOptions } from './device.js';
 
-export { CpuDevice };
+export { CpuDevice, type CpuOptions };
 
 let device: CpuDevice | null = null;
 

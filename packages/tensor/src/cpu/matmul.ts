@@ -1,5 +1,6 @@
 import type { MatmulArguments, MatmulKernels } from '../kernels/matmul.js';
 import { floatBits } from './call.js';
+import { ELEMENT, MULTIPLY_ADD } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 
 /** `bType` in assembly/matmul-call.ts. */
@@ -10,7 +11,8 @@ export function matmulKernels(engine: Engine): MatmulKernels {
   return {
     matmul(args) {
       const storage = STORAGE[args.bDtype as keyof typeof STORAGE];
-      runMatmul(engine, matmulCall(foldBatch(args), storage, pointer(args.b)));
+      const folded = foldBatch(args);
+      runMatmul(engine, folded, matmulCall(folded, storage, pointer(args.b)));
     },
   };
 }
@@ -21,13 +23,20 @@ export function matmulFourBit(
   args: Omit<MatmulArguments, 'b' | 'bDtype'>,
   weight: readonly number[],
 ): void {
-  runMatmul(engine, [...matmulCall(args, FOUR_BIT, 0), ...weight]);
+  runMatmul(engine, args, [...matmulCall(args, FOUR_BIT, 0), ...weight]);
 }
 
-function runMatmul(engine: Engine, words: readonly number[]): void {
+/** Few rows take as long as it takes to read b, many as long as it takes to multiply. */
+function runMatmul(
+  engine: Engine,
+  { batch, m, n, k }: Pick<MatmulArguments, 'batch' | 'm' | 'n' | 'k'>,
+  words: readonly number[],
+): void {
   const { exports } = engine;
   const call = engine.metadata(words);
-  exports.matmul(call, 0, exports.matmulUnits(call), engine.workspace(exports.matmulScratch(call)));
+  const units = exports.matmulUnits(call);
+  const nanoseconds = batch * n * k * Math.max(m * MULTIPLY_ADD, 1.5 * ELEMENT);
+  engine.run('matmul', [call], units, nanoseconds / units, exports.matmulScratch(call));
 }
 
 /** The words of `MatmulCall` in assembly/matmul-call.ts. */

@@ -1,7 +1,8 @@
 import { BYTES, type DType } from '../dtype.js';
 import type { MovementKernels } from '../kernels/movement.js';
 import { rowsOf, simplify, type Walk } from './broadcast.js';
-import { type Engine, type KernelExports, pointer } from './engine.js';
+import { BYTE, ELEMENT } from './cost.js';
+import { type Engine, type KernelArguments, type KernelExports, pointer } from './engine.js';
 import { capitalize } from './names.js';
 
 /** Movement kernels: see kernels/movement.ts for the contract, assembly/{fill,cast,strided,rows}.ts for the work. */
@@ -10,8 +11,9 @@ export function movementKernels(engine: Engine): MovementKernels {
   return {
     fill(dtype, y, value, size) {
       const pattern = bitPattern(wasm, dtype, value);
-      const kernel = { 1: wasm.fill8, 2: wasm.fill16, 4: wasm.fill32 }[BYTES[dtype] as 1 | 2 | 4];
-      kernel(pointer(y), pattern, 0, size);
+      const bytes = BYTES[dtype] as 1 | 2 | 4;
+      const kernel = ({ 1: 'fill8', 2: 'fill16', 4: 'fill32' } as const)[bytes];
+      engine.run(kernel, [pointer(y), pattern], size, bytes * BYTE);
     },
 
     copy(x, xByteOffset, y, yByteOffset, byteLength) {
@@ -20,7 +22,7 @@ export function movementKernels(engine: Engine): MovementKernels {
 
     cast(x, from, y, to, size) {
       if (from === to) copyWithin(engine, pointer(x), pointer(y), size * BYTES[from]);
-      else castKernel(wasm, from, to)(pointer(x), pointer(y), 0, size);
+      else engine.run(castName(from, to), [pointer(x), pointer(y)], size, 4 * ELEMENT);
     },
 
     gatherStrided(x, y, shape, xStrides, xOffset, bytesPerElement) {
@@ -34,18 +36,29 @@ export function movementKernels(engine: Engine): MovementKernels {
     },
 
     gatherRows(table, dtype, ids, y, count, rows, cols) {
-      const kernel = wasm[`gatherRows${capitalize(dtype as 'float32' | 'float16' | 'bfloat16')}`];
-      kernel(pointer(table), pointer(ids), pointer(y), rows, cols, 0, count);
+      const kernel = `gatherRows${capitalize(dtype as 'float32' | 'float16' | 'bfloat16')}` as const;
+      engine.run(kernel, [pointer(table), pointer(ids), pointer(y), rows, cols], count, 2 * cols * ELEMENT);
     },
 
     scatterAddRows(g, ids, dtable, count, rows, cols, skip) {
-      wasm.scatterAddRows(pointer(g), pointer(ids), pointer(dtable), count, rows, cols, skip, 0, cols);
+      const args: KernelArguments<'scatterAddRows'> = [
+        pointer(g),
+        pointer(ids),
+        pointer(dtable),
+        count,
+        rows,
+        cols,
+        skip,
+      ];
+      engine.run('scatterAddRows', args, cols, 3 * count * ELEMENT);
     },
   };
 }
 
+/** The bytes may overlap; then one thread copies them. */
 function copyWithin(engine: Engine, from: number, to: number, byteLength: number): void {
-  new Uint8Array(engine.memory.buffer).copyWithin(to, from, from + byteLength);
+  const overlap = from < to + byteLength && to < from + byteLength;
+  engine.run('copy', [from, to], byteLength, overlap ? 0 : 2 * BYTE);
 }
 
 /** `value` as the bits of one element, converted as `cast` would. */
@@ -57,11 +70,10 @@ function bitPattern(wasm: KernelExports, dtype: DType, value: number): number {
   return Math.min(Math.max(Math.trunc(Number.isNaN(value) ? 0 : value), low!), high!);
 }
 
-type CastKernel = (x: number, y: number, begin: number, end: number) => void;
+type CastName = Extract<keyof KernelExports, `cast${string}`>;
 
-function castKernel(wasm: KernelExports, from: DType, to: DType): CastKernel {
-  const name = `cast${capitalize(from)}To${capitalize(to)}`;
-  return wasm[name as keyof KernelExports] as CastKernel;
+function castName(from: DType, to: DType): CastName {
+  return `cast${capitalize(from)}To${capitalize(to)}` as CastName;
 }
 
 function contiguousStrides(shape: readonly number[]): number[] {
@@ -80,24 +92,20 @@ function copyWalk(engine: Engine, x: number, y: number, walk: Walk, bytesPerElem
   const meta = engine.metadata(planes.dims);
   if (bytesPerElement === 4 && xRowStep === 1 && yStep === 1 && xStep !== 1 && rows >= 4 && length >= 4) {
     const bands = Math.ceil(rows / 16) * (size / (rows * length));
-    engine.exports.copyTransposed(x, y, meta, planes.rank, rows, length, xStep, yRowStep, 0, bands);
+    engine.run(
+      'copyTransposed',
+      [x, y, meta, planes.rank, rows, length, xStep, yRowStep],
+      bands,
+      16 * 4 * length * ELEMENT,
+    );
     return;
   }
   const shift = Math.log2(bytesPerElement);
-  engine.exports.copyStrided(
-    x,
-    y,
-    meta,
-    planes.rank,
-    rows,
-    length,
-    xRowStep,
-    yRowStep,
-    xStep,
-    yStep,
-    shift,
-    0,
+  engine.run(
+    'copyStrided',
+    [x, y, meta, planes.rank, rows, length, xRowStep, yRowStep, xStep, yStep, shift],
     size / length,
+    3 * length * ELEMENT,
   );
 }
 

@@ -1,5 +1,6 @@
 import type { FourBitWeight, QuantizationKernels } from '../kernels/quantization.js';
 import { floatBits } from './call.js';
+import { ELEMENT, QUANTIZE_4_BIT, QUANTIZE_8_BIT } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 import { matmulFourBit } from './matmul.js';
 
@@ -11,24 +12,47 @@ export function quantizationKernels(engine: Engine): QuantizationKernels {
   return {
     quantize4bit(type, x, packed, absmax, size, blockSize) {
       const [from, to, scales] = [pointer(x), pointer(packed), pointer(absmax)];
-      const scratch = engine.workspace(exports.quantize4bitScratch());
-      exports.quantize4bit(TYPES[type], from, to, scales, size, blockSize, 0, Math.ceil(size / blockSize), scratch);
+      // blocks of an odd size share a byte with their neighbours, so that threads must not
+      const unitCost = blockSize % 2 === 0 ? blockSize * QUANTIZE_4_BIT : 0;
+      engine.run(
+        'quantize4bit',
+        [TYPES[type], from, to, scales, size, blockSize],
+        Math.ceil(size / blockSize),
+        unitCost,
+        exports.quantize4bitScratch(),
+      );
     },
 
     dequantize4bit(weight, y) {
       const blocks = Math.ceil(weight.size / weight.blockSize);
-      exports.dequantize4bit(engine.metadata(weightWords(weight)), pointer(y), 0, blocks);
+      engine.run(
+        'dequantize4bit',
+        [engine.metadata(weightWords(weight)), pointer(y)],
+        blocks,
+        weight.blockSize * 5 * ELEMENT,
+      );
     },
 
     quantize8bit(x, code, codes, absmax, size, blockSize) {
       const [from, table, to, scales] = [pointer(x), pointer(code), pointer(codes), pointer(absmax)];
-      const scratch = engine.workspace(exports.quantize8bitScratch());
-      exports.quantize8bit(from, table, to, scales, size, blockSize, 0, Math.ceil(size / blockSize), scratch);
+      const blocks = Math.ceil(size / blockSize);
+      engine.run(
+        'quantize8bit',
+        [from, table, to, scales, size, blockSize],
+        blocks,
+        blockSize * QUANTIZE_8_BIT,
+        exports.quantize8bitScratch(),
+      );
     },
 
     dequantize8bit(codes, code, absmax, y, size, blockSize, offset) {
       const [from, table, scales, to] = [pointer(codes), pointer(code), pointer(absmax), pointer(y)];
-      exports.dequantize8bit(from, table, scales, to, size, blockSize, offset, 0, Math.ceil(size / blockSize));
+      engine.run(
+        'dequantize8bit',
+        [from, table, scales, to, size, blockSize, offset],
+        Math.ceil(size / blockSize),
+        blockSize * 7 * ELEMENT,
+      );
     },
 
     matmul4bit(x, weight, bias, y, m, outFeatures, inFeatures, transpose, accumulate) {

@@ -1,0 +1,48 @@
+import { DeviceError } from '../errors.js';
+import { MemoryError } from '../memory.js';
+import { kernelsWasm } from './kernels.wasm.js';
+
+/** Of an import of a memory: it has a maximum, and it is shared. */
+const HAS_MAXIMUM = 1;
+const SHARED_WITH_MAXIMUM = 3;
+/** Pages of 64 KiB with which a memory starts: `--initialMemory` in scripts/build-kernels.mjs. */
+const INITIAL_PAGES = 64;
+
+const compiled = new Map<boolean, WebAssembly.Module>();
+
+/** The kernels, compiled once in a process, when a device is first made; for a shared memory or for one that is not. */
+export function kernelModule(shared: boolean): WebAssembly.Module {
+  const known = compiled.get(shared);
+  if (known) return known;
+  const bytes = Uint8Array.from(atob(kernelsWasm), (character) => character.charCodeAt(0));
+  if (!shared) importUnsharedMemory(bytes);
+  if (!WebAssembly.validate(bytes)) {
+    throw new DeviceError('cpu: this engine has no WebAssembly SIMD; use Node 20.19 or later, or a current browser');
+  }
+  const module = new WebAssembly.Module(bytes);
+  compiled.set(shared, module);
+  return module;
+}
+
+/**
+ * Makes the module take a memory that is not shared. It is built for a shared one, but holds no instruction that needs
+ * it: one byte differs, the flags of `(import "env" "memory" (memory 64 65536 shared))`.
+ */
+function importUnsharedMemory(bytes: Uint8Array): void {
+  const name = new TextEncoder().encode('\u0003env\u0006memory\u0002'); // each name after its length; 2: a memory
+  const at = bytes.findIndex((_, start) => name.every((byte, i) => bytes[start + i] === byte)) + name.length;
+  if (bytes[at] !== SHARED_WITH_MAXIMUM) throw new DeviceError('cpu: the kernels are not built for a shared memory');
+  bytes[at] = HAS_MAXIMUM;
+}
+
+/** A memory that can grow to 4 GiB, or as far as this machine lets one reserve addresses. */
+export function createMemory(shared: boolean): { memory: WebAssembly.Memory; maximumPages: number } {
+  for (const maximum of [65536, 32768, 16384]) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared }), maximumPages: maximum };
+    } catch {
+      // try for less
+    }
+  }
+  throw new MemoryError('cpu: this machine gives no address space for 1 GiB of WebAssembly memory');
+}
