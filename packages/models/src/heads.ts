@@ -7,10 +7,14 @@ const IGNORE = -100;
 /** Cross entropy of each token's logits against the next token's label. @returns a scalar, or null without labels */
 export function causalLoss(logits: Tensor, { labels, numItemsInBatch }: LossInput): Tensor | null {
   if (!labels) return null;
+  return labelLoss(logits, { labels: nextLabels(labels), numItemsInBatch: numItemsInBatch ?? null });
+}
+
+/** Labels `[B, T]` moved by one, so that each stands where it is predicted: that is cheaper than moving logits. */
+export function nextLabels(labels: Tensor): Tensor {
   const [batch, tokens] = labels.shape as [number, number];
   const none = full([batch, 1], IGNORE, { dtype: 'int32', device: labels.device });
-  const next = cat([narrow(labels, 1, 1, tokens - 1), none], 1); // the labels move, so that no logits are copied
-  return labelLoss(logits, { labels: next, numItemsInBatch: numItemsInBatch ?? null });
+  return cat([narrow(labels, 1, 1, tokens - 1), none], 1);
 }
 
 /** Cross entropy of logits `[..., V]` against labels `[...]`. @returns a scalar, or null without labels */

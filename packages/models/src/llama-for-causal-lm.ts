@@ -1,7 +1,7 @@
-import type { Linear } from '@burin/nn';
-import { type Generator, scope } from '@burin/tensor';
+import { Linear, linearCrossEntropy } from '@burin/nn';
+import { type Generator, scope, type Tensor } from '@burin/tensor';
 import type { RawConfig } from './config-reader.js';
-import { causalLoss } from './heads.js';
+import { causalLoss, nextLabels } from './heads.js';
 import { type LlamaConfig, type LlamaModelType, llamaConfig, llamaWeightCount } from './llama-config.js';
 import { LlamaModel } from './llama-model.js';
 import { type LoadOptions, loadPretrained } from './load-pretrained.js';
@@ -98,6 +98,23 @@ export class LlamaForCausalLM extends PretrainedModel {
       const kept = wanted === tokens ? states : states.narrow(1, tokens - wanted, wanted);
       const logits = this.lmHead.forward(kept); // [B, T, V]
       return { logits, loss: causalLoss(logits, input), hiddenStates };
+    });
+  }
+
+  /**
+   * The loss that `forward` would return, without its logits: `[B, T, V]` is never held. What training calls.
+   *
+   * @throws RangeError if there are no labels
+   */
+  loss(input: ModelInput & LossInput): Tensor {
+    const { labels, numItemsInBatch } = input;
+    if (!labels) throw new RangeError('LlamaForCausalLM.loss: labels are needed, got none');
+    return scope(() => {
+      if (!(this.lmHead instanceof Linear) || this.lmHead.bias) return this.forward(input).loss!; // an adapter wraps it
+      const { states } = this.model.forward(input);
+      const total = (reduction: 'mean' | 'sum') =>
+        linearCrossEntropy(states, this.lmHead.weight, nextLabels(labels), { reduction });
+      return numItemsInBatch ? total('sum').div(numItemsInBatch) : total('mean');
     });
   }
 

@@ -18,16 +18,18 @@ export interface LinearCrossEntropyOptions {
   ignoreIndex?: number;
   /** Default 'mean'. */
   reduction?: Exclude<Reduction, 'none'>;
-  /** Rows whose logits are held at once. Default: as many as fit half a megabyte, 16 at least. */
+  /** Rows whose logits are held at once. Default: as many as fit 4 MiB, 64 at least. */
   blockRows?: number;
 }
 
-/** Bytes of a block of logits: with its operands it stays in a core's second-level cache. */
-const BLOCK_BYTES = 2 ** 19;
+/** Bytes of a block of logits. Fewer rows pack the weight more often: at V = 4096, 32 rows took 1.8 times as long as 256. */
+const BLOCK_BYTES = 2 ** 22;
+/** The fewest rows of a block, however large the vocabulary. */
+const LEAST_ROWS = 64;
 
 /**
  * `crossEntropy(linear(x, weight), labels)` without ever holding the logits: block by block of rows, each block's
- * gradient taken while it is in the cache. Memory for `[..., V]` is not needed, and no pass over it made.
+ * gradient taken in place while it is in the cache. Memory for `[..., V]` is not needed.
  *
  * The gradients of x and weight are computed in the forward pass, where one is wanted, and scaled in the backward pass.
  *
@@ -46,7 +48,7 @@ export function linearCrossEntropy(
   return scope(() => {
     const wide = widen(x, 'linearCrossEntropy');
     checkOperands(wide, weight, labels);
-    const rows = blockRows ?? Math.max(16, Math.floor(BLOCK_BYTES / (4 * weight.shape[0]!)));
+    const rows = blockRows ?? Math.max(LEAST_ROWS, Math.floor(BLOCK_BYTES / (4 * weight.shape[0]!)));
     const total = new BlockedLoss(wide, weight, labels, ignoreIndex, rows).run();
     if (reduction === 'sum') return total;
     return total.div(countedWeight(labels, { classWeight: null, ignoreIndex, labelSmoothing: 0 }));

@@ -1,6 +1,6 @@
 import { type Device, full, keep, scope, type Tensor } from '@burin/tensor';
 import type { Window } from './data/windows.js';
-import { forward, type TrainableModel } from './model.js';
+import { type TrainableModel, trainingOutput } from './model.js';
 
 /**
  * Adds the gradient of a whole window to the parameters, batch by batch:
@@ -22,7 +22,7 @@ export function accumulateGradients(
   for (const { batch, trained } of window.batches) {
     if (trained === 0) continue; // a mean over nothing is NaN
     scope(() => {
-      const { loss } = forward(model, batch, device, labelSmoothing);
+      const { loss } = trainingOutput(model, batch, device, labelSmoothing);
       const share = trained / window.trained;
       loss.backward(full(loss.shape, share, { device }));
       shares.push(keep(loss.detach().mul(share)));

@@ -2,7 +2,7 @@ import { type Device, type Generator, MemoryError, scope, type Tensor } from '@b
 import type { HostBatch } from './data/host-batch.js';
 import { generatorStates, restoreGenerators } from './generators.js';
 import { weightBytes } from './memory.js';
-import { changingBuffers, forward, type TrainableModel } from './model.js';
+import { changingBuffers, type TrainableModel, trainingOutput } from './model.js';
 
 /** What a probe runs on, besides the batch. */
 export interface ProbeOptions {
@@ -32,7 +32,7 @@ export function probeBatch(
     const before = memory.liveBytes;
     memory.resetPeak();
     scope(() => {
-      const { loss, logits } = forward(model, batch, device, labelSmoothing);
+      const { loss, logits } = trainingOutput(model, batch, device, labelSmoothing);
       logitsBytes = logits?.byteLength ?? 0;
       loss.backward();
     });

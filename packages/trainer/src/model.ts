@@ -16,6 +16,8 @@ export interface ModelOutput {
  */
 export interface TrainableModel extends Module {
   forward(batch: never): ModelOutput;
+  /** The loss alone, where the model has a cheaper way to it than `forward`, such as not holding the logits. */
+  loss?(batch: never): Tensor;
 }
 
 /** What becomes of a `HostInput` on a device. */
@@ -29,6 +31,17 @@ function toTensors({ inputs }: Pick<HostBatch, 'inputs'>, device: Device): Recor
     return tensor(input.data, input.shape, { device, ...(input.dtype && { dtype: input.dtype }) });
   };
   return Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, convert(input)]));
+}
+
+/** What a training step runs: `forward`, or the model's own way to the loss where it has one; that gives no logits. */
+export function trainingOutput(
+  model: TrainableModel,
+  batch: HostBatch,
+  device: Device,
+  labelSmoothing = 0,
+): { loss: Tensor; logits: Tensor | null } {
+  if (!model.loss || labelSmoothing > 0) return forward(model, batch, device, labelSmoothing);
+  return { loss: model.loss(toTensors(batch, device) as never), logits: null };
 }
 
 /** Runs the model on a batch, with the loss of `labelSmoothing` where that is not 0. */
