@@ -1,6 +1,7 @@
 import type { Device, DeviceBuffer } from '../device.js';
 import type { Kernels } from '../kernels/index.js';
 import type { DeviceMemory } from '../memory.js';
+import { type BlasSource, blasSource } from './blas.js';
 import { createEngine, type Engine, pointer } from './engine.js';
 import { cpuMemory } from './memory.js';
 import { kernelTable } from './table.js';
@@ -9,6 +10,11 @@ import { checkThreads, defaultThreads } from './workers.js';
 export interface CpuOptions {
   /** How many threads at most, the calling one among them. Default: one a processor, or what BURIN_THREADS says. */
   readonly threads?: number;
+  /**
+   * The system's BLAS for large products (Node, with the package koffi): `auto` takes one that is there, `off` none, and
+   * a path or a file's name that one. Default: the environment's `BURIN_BLAS`, or `auto`.
+   */
+  readonly blas?: string;
 }
 
 /**
@@ -20,12 +26,17 @@ export class CpuDevice implements Device {
   readonly memory: DeviceMemory;
   readonly kernels: Kernels;
   readonly engine: Engine;
+  readonly #blas: BlasSource;
 
-  /** @throws RangeError if `threads` is no whole number of 1 or more */
-  constructor({ threads }: CpuOptions = {}) {
+  /**
+   * @throws RangeError if `threads` is no whole number of 1 or more
+   * @throws DeviceError if a BLAS is named and cannot be had
+   */
+  constructor({ threads, blas }: CpuOptions = {}) {
     this.engine = createEngine(threads === undefined ? defaultThreads() : checkThreads('threads', threads));
     this.memory = cpuMemory(this.engine.allocator);
-    this.kernels = kernelTable(this.engine);
+    this.#blas = blasSource(this.engine.threads.count, blas);
+    this.kernels = kernelTable(this.engine, this.#blas);
   }
 
   write(buffer: DeviceBuffer, bytes: Uint8Array, byteOffset = 0): void {
@@ -47,10 +58,15 @@ export class CpuDevice implements Device {
     this.engine.dispose();
   }
 
-  /** For example `cpu (WebAssembly SIMD, 2 threads)`; says why where there is one thread though there could be more. */
+  /**
+   * For example `cpu (WebAssembly SIMD, 2 threads; large products: OpenBLAS)`; says why where there is one thread though
+   * there could be more.
+   */
   describe(): string {
     const { count, limit } = this.engine.threads;
-    return `cpu (WebAssembly SIMD, ${count} thread${count === 1 ? '' : 's'}${limit === null ? '' : `: ${limit}`})`;
+    const blas = this.#blas.get();
+    const threads = `${count} thread${count === 1 ? '' : 's'}${limit === null ? '' : `: ${limit}`}`;
+    return `cpu (WebAssembly SIMD, ${threads}${blas ? `; large products: ${blas.name}` : ''})`;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { MatmulArguments, MatmulKernels } from '../kernels/matmul.js';
+import { type BlasSource, fitsBlas, NO_BLAS, runBlas } from './blas.js';
 import { floatBits } from './call.js';
 import { ELEMENT, MULTIPLY_ADD } from './cost.js';
 import { type Engine, pointer } from './engine.js';
@@ -7,12 +8,14 @@ import { type Engine, pointer } from './engine.js';
 const STORAGE = { float32: 0, float16: 1, bfloat16: 2 } as const;
 const FOUR_BIT = 3;
 
-export function matmulKernels(engine: Engine): MatmulKernels {
+export function matmulKernels(engine: Engine, blas: BlasSource = NO_BLAS): MatmulKernels {
   return {
-    matmul(args) {
+    matmul(given) {
+      const args = foldBatch(given);
+      const library = fitsBlas(args) ? blas.get() : null;
+      if (library) return runBlas(library, engine, args);
       const storage = STORAGE[args.bDtype as keyof typeof STORAGE];
-      const folded = foldBatch(args);
-      runMatmul(engine, folded, matmulCall(folded, storage, pointer(args.b)));
+      runMatmul(engine, args, matmulCall(args, storage, pointer(args.b)));
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Kernels } from '../kernels/index.js';
 import { attentionKernels } from './attention.js';
+import { type BlasSource, NO_BLAS } from './blas.js';
 import { elementwiseKernels } from './elementwise.js';
 import type { Engine } from './engine.js';
 import { lossKernels } from './loss.js';
@@ -11,8 +12,8 @@ import { quantizationKernels } from './quantization.js';
 import { randomKernels } from './random.js';
 import { reductionKernels } from './reduction.js';
 
-/** The kernels of the CPU device, group by group: each turns its arguments into a call of `engine.run`. */
-export function kernelTable(engine: Engine): Kernels {
+/** The kernels of the CPU device, group by group: each turns its arguments into a call of `engine.run`, or of `blas`. */
+export function kernelTable(engine: Engine, blas: BlasSource = NO_BLAS): Kernels {
   return {
     ...elementwiseKernels(engine),
     ...movementKernels(engine),
@@ -21,7 +22,7 @@ export function kernelTable(engine: Engine): Kernels {
     ...lossKernels(engine),
     ...randomKernels(engine),
     ...optimizerKernels(engine),
-    ...matmulKernels(engine),
+    ...matmulKernels(engine, blas),
     ...attentionKernels(engine),
     ...quantizationKernels(engine),
   };

@@ -1,0 +1,61 @@
+import type { MatmulArguments } from '../kernels/matmul.js';
+import { type Blas, blasChoice, openBlas } from './blas.node.js';
+import { type Engine, pointer } from './engine.js';
+
+/** Where a device takes its BLAS from. */
+export interface BlasSource {
+  /** Looked for when first asked. */
+  get(): Blas | null;
+}
+
+/** Leaves all products to our kernels. */
+export const NO_BLAS: BlasSource = { get: () => null };
+
+/**
+ * The BLAS of one device.
+ *
+ * @param choice - `auto`, `off`, or the library to load: see {@link openBlas}. Default: the environment's `BURIN_BLAS`.
+ * @throws DeviceError if a library is named and cannot be had: at once, so that nobody measures the wrong engine
+ */
+export function blasSource(threads: number, choice: string = blasChoice()): BlasSource {
+  let blas = choice === 'auto' || choice === 'off' ? undefined : openBlas(choice, threads);
+  return {
+    get() {
+      if (blas === undefined) blas = openBlas(choice, threads);
+      return blas;
+    },
+  };
+}
+
+/**
+ * From here on OpenBLAS is the faster one, measured with one thread: 64 x 64 x 64 by 1.2, [1024, 512] x [512, 8] by 1.3,
+ * 256 x 256 x 256 by 2.1. Below, its own cost of a call shows: 32 x 32 x 32 takes it three times as long as our kernels.
+ */
+const LEAST_WORK = 2 ** 18; // multiply-adds
+const LEAST_SIDE = 8; // a few rows or columns are bound by memory, and ours reads it once
+
+/** Whether a product is one that BLAS does, and large enough for it. */
+export function fitsBlas({ bDtype, bias, accumulate, m, n, k }: MatmulArguments): boolean {
+  if (bDtype !== 'float32' || (bias && accumulate)) return false;
+  return Math.min(m, n) >= LEAST_SIDE && m * n * k >= LEAST_WORK;
+}
+
+/** Runs the products of a batch by `blas`. */
+export function runBlas(blas: Blas, { memory }: Engine, args: MatmulArguments): void {
+  const { m, n, batch, aStride, bStride, transposeA, transposeB, k, alpha } = args;
+  const [a, b, y] = [pointer(args.a), pointer(args.b), pointer(args.y)];
+  if (args.bias) repeatRow(memory, pointer(args.bias), y, n, batch * m);
+  const beta = args.bias || args.accumulate ? 1 : 0;
+  for (let z = 0; z < batch; z++) {
+    const operands = { a: a + 4 * z * aStride, b: b + 4 * z * bStride, y: y + 4 * z * m * n };
+    blas.sgemm(memory.buffer, { ...operands, transposeA, transposeB, m, n, k, alpha, beta });
+  }
+}
+
+/** Fills `rows` rows of y with one row of `n` numbers: first one, then ever twice as many. */
+function repeatRow(memory: WebAssembly.Memory, row: number, y: number, n: number, rows: number): void {
+  const bytes = new Uint8Array(memory.buffer);
+  bytes.copyWithin(y, row, row + 4 * n);
+  const end = 4 * n * rows;
+  for (let done = 4 * n; done < end; done *= 2) bytes.copyWithin(y + done, y, y + Math.min(done, end - done));
+}
