@@ -23,7 +23,7 @@ const layers = Object.entries(MAY_IMPORT).map(([name, below]) => ({
   comment: `@burin/${name} may import ${below.map((other) => `@burin/${other}`).join(', ') || 'no Burin package'}.`,
   severity: 'error',
   from: { path: `^packages/${name}/src/` },
-  to: { path: '^(packages|demo|conformance)/', pathNot: `^packages/(${[name, ...below].join('|')})/` },
+  to: { path: '^(packages|demo|conformance|bench)/', pathNot: `^packages/(${[name, ...below].join('|')})/` },
 }));
 
 module.exports = {
@@ -33,7 +33,7 @@ module.exports = {
       name: 'only-by-name',
       comment: 'Reach another package by its name, never by a path. Its `exports` then keep its inside private.',
       severity: 'error',
-      from: { path: '^(packages/[^/]+|demo|conformance)/' },
+      from: { path: '^(packages/[^/]+|demo|conformance|bench)/' },
       to: { path: '^packages/', pathNot: '^$1/', dependencyTypes: ['local'] },
     },
     {
@@ -72,7 +72,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: ['node_modules'] },
-    exclude: { path: ['/dist/', '/assembly/'] },
+    exclude: { path: ['/dist/', '/assembly/', '^bench/peers/'] },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
     enhancedResolveOptions: {

@@ -1,0 +1,65 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { cpu } from '@burin/tensor';
+import { type Options, parseArguments } from './arguments.js';
+import { measureBandwidth } from './bandwidth.js';
+import type { Case } from './case.js';
+import { cases } from './cases/index.js';
+import { peerCases, runPeerCase } from './peers.js';
+import { type BenchRecord, parseRecords, sameCase } from './record.js';
+import { type Machine, runCase } from './run.js';
+import { tableHead, tableRow } from './table.js';
+
+const BASELINE = fileURLToPath(new URL('../baseline.jsonl', import.meta.url));
+const BAD_USAGE = 2;
+
+async function bench(options: Options): Promise<void> {
+  setEngine(options);
+  const baseline =
+    options.compare === null ? null : parseRecords(await readFile(options.compare, 'utf8'), options.compare);
+  const chosen = choose(options.prefix);
+  const machine = await describeMachine(chosen);
+  const records: BenchRecord[] = [];
+  const report = (record: BenchRecord) => {
+    records.push(record);
+    const before = baseline?.find((one) => sameCase(one, record)) ?? null;
+    console.log(tableRow(record, baseline ? before : undefined));
+  };
+  console.log(tableHead(baseline !== null));
+  for (const one of chosen) report(await runCase(one, machine));
+  if (options.peers) {
+    for (const one of await peerCases(chosen)) report(await runPeerCase(one));
+  }
+  if (options.json !== null)
+    await writeFile(options.json, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+}
+
+/** The device reads these when it is first asked for, which is later. */
+function setEngine({ threads, blas }: Options): void {
+  if (threads !== null) process.env.BURIN_THREADS = String(threads);
+  if (blas !== null) process.env.BURIN_BLAS = blas;
+}
+
+function choose(prefix: string): Case[] {
+  const chosen = cases.filter(({ name }) => name.startsWith(prefix));
+  if (chosen.length > 0) return chosen;
+  const names = [...new Set(cases.map(({ name }) => name))].join(', ');
+  throw new RangeError(`bench: no case begins with '${prefix}'; there are ${names}`);
+}
+
+async function describeMachine(chosen: readonly Case[]): Promise<Machine> {
+  const engine = cpu().describe();
+  const threads = Number(/(\d+) thread/.exec(engine)?.[1] ?? 1);
+  const bandwidth = chosen.some(({ work }) => 'bytes' in work) ? await measureBandwidth(threads) : null;
+  console.log(`${engine}, Node ${process.versions.node}`);
+  if (bandwidth !== null)
+    console.log(`memory: ${bandwidth.toFixed(1)} GB/s by ${threads} thread${threads > 1 ? 's' : ''}`);
+  return { engine, threads, bandwidth };
+}
+
+try {
+  await bench(parseArguments(process.argv.slice(2), BASELINE));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = BAD_USAGE;
+}
