@@ -2,7 +2,10 @@ import { DeviceError } from '../errors.js';
 
 // The only file of the CPU device that knows Node, koffi and the names of libraries. Nothing is loaded before `openBlas`.
 
-/** `y = alpha · op(a) · op(b) + beta · y`, row-major float32; a, b and y are byte offsets. */
+/**
+ * `y = alpha · op(a) · op(b) + beta · y`, row-major float32; a, b and y are byte offsets. A row may be a part of a wider
+ * one: `aWidth` and `yWidth` are the elements from one stored row to the next. b is whole.
+ */
 export interface Sgemm {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
@@ -11,9 +14,11 @@ export interface Sgemm {
   readonly k: number;
   readonly alpha: number;
   readonly a: number;
+  readonly aWidth: number;
   readonly b: number;
   readonly beta: number;
   readonly y: number;
+  readonly yWidth: number;
 }
 
 /** The system's BLAS: a library of machine code with the C interface of matrix products. */
@@ -182,11 +187,12 @@ class Cblas implements Blas {
     this.#sgemm = sgemm;
   }
 
-  sgemm(memory: ArrayBufferLike, { transposeA, transposeB, m, n, k, alpha, a, b, beta, y }: Sgemm): void {
+  sgemm(memory: ArrayBufferLike, product: Sgemm): void {
+    const { m, n, k, alpha, a, aWidth, b, beta, y, yWidth } = product;
     const base = this.#address(memory);
-    const [aKind, aWidth] = transposeA ? [TRANSPOSED, m] : [PLAIN, k];
-    const [bKind, bWidth] = transposeB ? [TRANSPOSED, k] : [PLAIN, n];
-    this.#sgemm(ROW_MAJOR, aKind, bKind, m, n, k, alpha, base + a, aWidth, base + b, bWidth, beta, base + y, n);
+    const aKind = product.transposeA ? TRANSPOSED : PLAIN;
+    const [bKind, bWidth] = product.transposeB ? [TRANSPOSED, k] : [PLAIN, n];
+    this.#sgemm(ROW_MAJOR, aKind, bKind, m, n, k, alpha, base + a, aWidth, base + b, bWidth, beta, base + y, yWidth);
   }
 
   /** A memory that grows has a new buffer, and may have moved. Addresses have 47 bits: a number holds them. */
@@ -202,7 +208,7 @@ class Cblas implements Blas {
 /** A library that is broken, or counts in integers of another width, must show here and not in somebody's gradients. */
 function check(blas: Blas): void {
   const values = new Float32Array([1, 2, 3, 4, 5, 6, /* b: */ 1, 0, 2, 0, 1, 3, /* y: */ 1, 1, 1, 1]);
-  const sizes = { m: 2, n: 2, k: 3, alpha: 2, beta: 1, a: 0, b: 24, y: 48 };
+  const sizes = { m: 2, n: 2, k: 3, alpha: 2, beta: 1, a: 0, aWidth: 3, b: 24, y: 48, yWidth: 2 };
   blas.sgemm(values.buffer, { ...sizes, transposeA: false, transposeB: true });
   const expected = [15, 23, 33, 47]; // 2 · [1 2 3; 4 5 6] · [1 0; 0 1; 2 3] + 1
   const got = [...values.slice(12)];

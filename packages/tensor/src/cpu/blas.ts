@@ -34,9 +34,11 @@ export function blasSource(threads: number, choice: string = blasChoice()): Blas
 const LEAST_WORK = 2 ** 18; // multiply-adds
 const LEAST_SIDE = 8; // a few rows or columns are bound by memory, and ours reads it once
 
-/** Whether a product is one that BLAS does, and large enough for it. */
-export function fitsBlas({ bDtype, bias, accumulate, m, n, k }: MatmulArguments): boolean {
-  if (bDtype !== 'float32' || (bias && accumulate)) return false;
+type Product = Pick<MatmulArguments, 'm' | 'n' | 'k' | 'bias' | 'accumulate'>;
+
+/** Whether a product is one that BLAS does, and large enough for it. b is float32, or made so. */
+export function fitsBlas({ m, n, k, bias, accumulate }: Product): boolean {
+  if (bias && accumulate) return false;
   return Math.min(m, n) >= LEAST_SIDE && m * n * k >= LEAST_WORK;
 }
 
@@ -48,8 +50,64 @@ export function runBlas(blas: Blas, { memory }: Engine, args: MatmulArguments): 
   const beta = args.bias || args.accumulate ? 1 : 0;
   for (let z = 0; z < batch; z++) {
     const operands = { a: a + 4 * z * aStride, b: b + 4 * z * bStride, y: y + 4 * z * m * n };
-    blas.sgemm(memory.buffer, { ...operands, transposeA, transposeB, m, n, k, alpha, beta });
+    const widths = { aWidth: transposeA ? m : k, yWidth: n };
+    blas.sgemm(memory.buffer, { ...operands, ...widths, transposeA, transposeB, m, n, k, alpha, beta });
   }
+}
+
+/** The product with a 4-bit weight `[out, in]`: `x · Wᵀ (+ bias)`, or `g · W` where `transpose`. */
+export interface FourBitProduct {
+  x: number; // these three are addresses
+  y: number;
+  bias: number; // 0: none
+  m: number;
+  outFeatures: number;
+  inFeatures: number;
+  blockSize: number;
+  transpose: boolean;
+  accumulate: boolean;
+}
+
+const PANEL = 2 ** 20; // elements of a weight that are float32 at a time: 4 MiB, which the caches hold
+
+/**
+ * Runs it by `blas`, some rows of the weight at a time: they are dequantized into scratch, so that the float weight is
+ * never whole.
+ *
+ * @param dequantize - writes blocks `begin .. end` of the weight to where they would lie in a whole one that begins at `y`
+ */
+export function runFourBitBlas(
+  blas: Blas,
+  engine: Engine,
+  product: FourBitProduct,
+  dequantize: (y: number, begin: number, end: number) => void,
+): void {
+  const { x, y, bias, m, outFeatures, inFeatures, blockSize, transpose, accumulate } = product;
+  const rows = panelRows(outFeatures, inFeatures, blockSize);
+  const scratch = engine.workspace(4 * rows * inFeatures);
+  if (bias) repeatRow(engine.memory, bias, y, outFeatures, m);
+  for (let row = 0; row < outFeatures; row += rows) {
+    const count = Math.min(rows, outFeatures - row);
+    const first = row * inFeatures;
+    dequantize(scratch - 4 * first, first / blockSize, Math.ceil((first + count * inFeatures) / blockSize));
+    const sizes = transpose ? { m, n: inFeatures, k: count } : { m, n: count, k: inFeatures };
+    const places = transpose
+      ? { a: x + 4 * row, aWidth: outFeatures, y, yWidth: inFeatures }
+      : { a: x, aWidth: inFeatures, y: y + 4 * row, yWidth: outFeatures };
+    const beta = accumulate || bias || (transpose && row > 0) ? 1 : 0;
+    const options = { transposeA: false, transposeB: !transpose, alpha: 1, beta };
+    blas.sgemm(engine.memory.buffer, { ...sizes, ...places, b: scratch, ...options });
+  }
+}
+
+/** As many rows as a panel holds, in steps that begin with a block. */
+function panelRows(outFeatures: number, inFeatures: number, blockSize: number): number {
+  const step = blockSize / greatestDivisor(inFeatures, blockSize);
+  return Math.min(outFeatures, step * Math.max(1, Math.floor(PANEL / inFeatures / step)));
+}
+
+function greatestDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestDivisor(b, a % b);
 }
 
 /** Fills `rows` rows of y with one row of `n` numbers: first one, then ever twice as many. */

@@ -12,7 +12,7 @@ export function matmulKernels(engine: Engine, blas: BlasSource = NO_BLAS): Matmu
   return {
     matmul(given) {
       const args = foldBatch(given);
-      const library = fitsBlas(args) ? blas.get() : null;
+      const library = args.bDtype === 'float32' && fitsBlas(args) ? blas.get() : null;
       if (library) return runBlas(library, engine, args);
       const storage = STORAGE[args.bDtype as keyof typeof STORAGE];
       runMatmul(engine, args, matmulCall(args, storage, pointer(args.b)));

@@ -1,4 +1,5 @@
 import type { FourBitWeight, QuantizationKernels } from '../kernels/quantization.js';
+import { type BlasSource, fitsBlas, NO_BLAS, runFourBitBlas } from './blas.js';
 import { floatBits } from './call.js';
 import { ELEMENT, QUANTIZE_4_BIT, QUANTIZE_8_BIT } from './cost.js';
 import { type Engine, pointer } from './engine.js';
@@ -7,7 +8,7 @@ import { matmulFourBit } from './matmul.js';
 /** `type` in assembly/four-bit.ts. */
 const TYPES = { nf4: 0, fp4: 1 } as const;
 
-export function quantizationKernels(engine: Engine): QuantizationKernels {
+export function quantizationKernels(engine: Engine, blas: BlasSource = NO_BLAS): QuantizationKernels {
   const { exports } = engine;
   return {
     quantize4bit(type, x, packed, absmax, size, blockSize) {
@@ -57,6 +58,14 @@ export function quantizationKernels(engine: Engine): QuantizationKernels {
 
     matmul4bit(x, weight, bias, y, m, outFeatures, inFeatures, transpose, accumulate) {
       const [n, k] = transpose ? [inFeatures, outFeatures] : [outFeatures, inFeatures];
+      const library = fitsBlas({ m, n, k, bias, accumulate }) ? blas.get() : null;
+      if (library) {
+        const operands = { x: pointer(x), y: pointer(y), bias: pointer(bias), blockSize: weight.blockSize };
+        const product = { ...operands, m, outFeatures, inFeatures, transpose, accumulate };
+        return runFourBitBlas(library, engine, product, (to, begin, end) =>
+          exports.dequantize4bit(engine.metadata(weightWords(weight)), to, begin, end),
+        );
+      }
       const sizes = { batch: 1, m, n, k, aStride: 0, bStride: 0 };
       const options = { transposeA: false, transposeB: !transpose, alpha: 1, accumulate };
       matmulFourBit(engine, { a: x, y, bias, ...sizes, ...options }, weightWords(weight));

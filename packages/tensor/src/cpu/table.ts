@@ -24,6 +24,6 @@ export function kernelTable(engine: Engine, blas: BlasSource = NO_BLAS): Kernels
     ...optimizerKernels(engine),
     ...matmulKernels(engine, blas),
     ...attentionKernels(engine),
-    ...quantizationKernels(engine),
+    ...quantizationKernels(engine, blas),
   };
 }
