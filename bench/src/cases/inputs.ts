@@ -25,7 +25,7 @@ export function over(tensors: readonly Tensor[], run: () => unknown, check: () =
 }
 
 /** Elements that checks look at: a few, spread over the whole. */
-export function samples(size: number): number[] {
+function samples(size: number): number[] {
   return Array.from({ length: 7 }, (_, i) => Math.floor((i * (size - 1)) / 6));
 }
 
