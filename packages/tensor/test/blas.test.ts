@@ -117,7 +117,7 @@ describe.skipIf(!found)(`products by ${found?.name ?? 'a BLAS (none is installed
 
   it('are used for large ones, and the device says so', () => {
     const withBlas = new CpuDevice({ blas: 'auto' });
-    expect(withBlas.describe()).toBe(`cpu (WebAssembly SIMD, 1 thread; large products: ${found!.name})`);
+    expect(withBlas.describe()).toContain(`; large products: ${found!.name})`);
     const sgemm = vi.spyOn(Object.getPrototypeOf(found!), 'sgemm');
     multiply(withBlas, 32);
     expect(sgemm).not.toHaveBeenCalled();
