@@ -201,7 +201,11 @@ class BackwardPass {
     for (let i = 0; i < node.inputs.length; i++) {
       const input = node.inputs[i]!;
       const result = results[i];
-      if (!input.requiresGrad || !result) continue;
+      if (!result) continue;
+      if (!input.requiresGrad) {
+        result.dispose(); // nobody wants it
+        continue;
+      }
       if (!sameShape(result.shape, input.shape)) {
         throw new ShapeError(
           `${node.name}: the gradient of input ${i} must have its shape: expected [${input.shape}], got [${result.shape}]`,

@@ -1,4 +1,4 @@
-import { checkpoint, cpu, dropout, Generator, noGrad, scope, type Tensor, tensor } from '@burin/tensor';
+import { checkpoint, cpu, dropout, Generator, noGrad, record, scope, type Tensor, tensor } from '@burin/tensor';
 import { describe, expect, it } from 'vitest';
 
 const leaf = (values: number[]) => tensor(values, undefined, { requiresGrad: true });
@@ -69,6 +69,17 @@ describe('memory', () => {
     expect(cpu().memory.liveBytes - before).toBe(x.grad!.byteLength);
     x.zeroGrad();
     expect(cpu().memory.liveBytes).toBe(before);
+  });
+  it('is free again where an operation gives a gradient that nobody wants', () => {
+    const { memory } = cpu();
+    const before = memory.liveBytes;
+    const [x, frozen] = [leaf([1, 2]), tensor([3, 4])];
+    const y = record('sum of both', [x, frozen], x.detach(), [], (g) => [g, g.clone()]);
+    const g = tensor([1, 1]);
+    y.backward(g);
+    x.zeroGrad();
+    for (const used of [x, frozen, y, g]) used.dispose();
+    expect(memory.liveBytes).toBe(before);
   });
   it('is free again when a graph is dropped without a backward pass', () => {
     const x = leaf([1, 2, 3]);

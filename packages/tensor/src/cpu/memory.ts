@@ -68,6 +68,7 @@ class CpuMemory implements DeviceMemory {
 
   /** Asks the listeners, in the order they came, until the budget holds `byteLength` more. */
   #fitBudget(byteLength: number): void {
+    if (this.liveBytes + byteLength <= this.#budget) return;
     const shortfall = () => this.liveBytes + byteLength - this.#budget;
     for (const listener of [...this.#listeners]) {
       if (shortfall() <= 0) return;
