@@ -11,7 +11,7 @@ import { type BenchRecord, parseRecords, sameCase } from './record.js';
 
 const USAGE = 'usage: pnpm bench:torch [NAME] [--threads N] [--rounds N] [--blas auto|off|LIBRARY] [--python COMMAND]';
 
-/** The file of this folder's program, whatever the working directory. */
+/** A file by its place from `bench/dist`, where this program is bundled to. */
 const here = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
 interface Settings {
@@ -35,7 +35,7 @@ function readSettings(args: string[]): Settings {
 function ours({ prefix, threads, blas }: Settings): BenchRecord[] {
   const file = join(tmpdir(), `burin-bench-${process.pid}.jsonl`);
   const options = [prefix, '--threads', threads, '--blas', blas, '--json', file];
-  runProgram(process.execPath, [...process.execArgv, here('main.ts'), ...options], {});
+  runProgram(process.execPath, [...process.execArgv, here('main.js'), ...options], {});
   const records = parseRecords(readFileSync(file, 'utf8'), file);
   rmSync(file);
   return records;

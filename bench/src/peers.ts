@@ -40,7 +40,7 @@ export async function peerCases(chosen: readonly Case[]): Promise<PeerCase[]> {
 
 async function load(file: string): Promise<Peer> {
   try {
-    const module = (await import(new URL(`../peers/${file}.ts`, import.meta.url).href)) as { open(): Promise<Peer> };
+    const module = (await import(new URL(`../peers/${file}.mjs`, import.meta.url).href)) as { open(): Promise<Peer> };
     return await module.open();
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);

@@ -17,8 +17,12 @@ export async function runCase({ name, shape, work, prepare }: Case, machine: Mac
   const prepared = await prepare();
   try {
     await check(name, shape, prepared.check);
+    await prepared.run(); // gradients and caches that stay are there from now on
     memory.resetPeak();
+    const held = memory.liveBytes;
     const timing = await measure(prepared.run);
+    const kept = memory.liveBytes - held;
+    if (kept > 0) throw new Error(`bench: ${name} ${shape}: runs must free what they make, but kept ${kept} bytes`);
     return {
       ...{ name, shape, engine: machine.engine, threads: machine.threads },
       ...{ ms: rounded(timing.median), msBest: rounded(timing.best), msCpu: rounded(timing.cpu) },

@@ -1,17 +1,15 @@
 import { blockUntilReady, defaultDevice, init, nn, numpy as np } from '@jax-js/jax';
-import { doneHere, values } from './common.ts';
-
-type Array = ReturnType<typeof np.array>;
+import { doneHere, values } from './common.mjs';
 
 /** jax-js on its WebAssembly device. Its operations use up their arguments: `ref` keeps one. */
 export async function open() {
   await init('wasm');
   defaultDevice('wasm');
-  const array = (shape: number[]) => np.array(values(shape), { shape });
+  const array = (shape) => np.array(values(shape), { shape });
   return {
     engine: 'jax-js (wasm)',
     threads: 1,
-    prepare(name: string, shape: readonly number[]) {
+    prepare(name, shape) {
       const job = jobOf(name, shape, array);
       if (job === null) return null;
       const run = async () => {
@@ -24,15 +22,15 @@ export async function open() {
   };
 }
 
-function disposeAll(inputs: readonly Array[]): void {
+function disposeAll(inputs) {
   for (const input of inputs) input.dispose();
 }
 
-function jobOf(name: string, shape: readonly number[], array: (shape: number[]) => Array) {
+function jobOf(name, shape, array) {
   if (name.startsWith('product/')) {
-    const [m, k, n] = shape as [number, number, number];
+    const [m, k, n] = shape;
     const [a, b] = [array(name[8] === 't' ? [k, m] : [m, k]), array(name[9] === 't' ? [n, k] : [k, n])];
-    const op = (x: Array, transposed: boolean) => (transposed ? np.transpose(x.ref) : x.ref);
+    const op = (x, transposed) => (transposed ? np.transpose(x.ref) : x.ref);
     return { inputs: [a, b], run: () => np.matmul(op(a, name[8] === 't'), op(b, name[9] === 't')) };
   }
   const [x, y] = [array([...shape]), array([...shape])];

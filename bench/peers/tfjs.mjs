@@ -1,16 +1,16 @@
 import '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { doneHere, values } from './common.ts';
+import { doneHere, values } from './common.mjs';
 
 /** TensorFlow.js on its WebAssembly backend. Reading a result waits for it. */
 export async function open() {
   await tf.setBackend('wasm');
   await tf.ready();
-  const array = (shape: number[]) => tf.tensor(values(shape), shape);
+  const array = (shape) => tf.tensor(values(shape), shape);
   return {
     engine: 'tfjs (wasm)',
     threads: 1,
-    prepare(name: string, shape: readonly number[]) {
+    prepare(name, shape) {
       const job = jobOf(name, shape, array);
       if (job === null) return null;
       // the backend computes at once, in the calling thread
@@ -20,11 +20,11 @@ export async function open() {
   };
 }
 
-function jobOf(name: string, shape: readonly number[], array: (shape: number[]) => tf.Tensor) {
+function jobOf(name, shape, array) {
   if (name.startsWith('product/')) {
-    const [m, k, n] = shape as [number, number, number];
+    const [m, k, n] = shape;
     const [transposeA, transposeB] = [name[8] === 't', name[9] === 't'];
-    const inputs = [array(transposeA ? [k, m] : [m, k]), array(transposeB ? [n, k] : [k, n])] as const;
+    const inputs = [array(transposeA ? [k, m] : [m, k]), array(transposeB ? [n, k] : [k, n])];
     return { inputs: [...inputs], run: () => tf.matMul(inputs[0], inputs[1], transposeA, transposeB) };
   }
   const [x, y] = [array([...shape]), array([...shape])];
