@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CpuDevice } from '@burin/tensor';
 
-const device = new CpuDevice({ threads: 2 });
+const device = new CpuDevice({ threads: 2, blas: 'off' });
 const size = 1_000_000;
 const x = device.memory.allocate(4 * size);
 for (let tries = 0; device.engine.threads.ready < 2 && tries < 1000; tries++) {

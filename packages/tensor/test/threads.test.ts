@@ -26,7 +26,7 @@ async function sharing(threads: number): Promise<Engine> {
 }
 
 function open(threads: number): CpuDevice {
-  const device = new CpuDevice({ threads });
+  const device = new CpuDevice({ threads, blas: 'off' });
   opened.push(device);
   return device;
 }
