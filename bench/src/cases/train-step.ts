@@ -1,5 +1,5 @@
 import { AdamW } from '@burin/optim-paged';
-import { backward, scope, tensor } from '@burin/tensor';
+import { backward, tensor } from '@burin/tensor';
 import type { Case, Prepared } from '../case.js';
 import { llama, type Method, prepareMethod, SMALL, tokens, VOCABULARY } from './llama.js';
 
@@ -19,7 +19,7 @@ function trainStep(method: Method): Case {
       const optimizer = new AdamW(parameters, { lr: 1e-3 });
       const inputIds = tensor(tokens(BATCH * TOKENS), [BATCH, TOKENS]);
       const step = async () => {
-        const loss = scope(() => model.forward({ inputIds, labels: inputIds }).loss!);
+        const loss = model.loss({ inputIds, labels: inputIds });
         backward(loss);
         await optimizer.step();
         optimizer.zeroGrad();
