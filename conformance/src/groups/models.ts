@@ -1,8 +1,10 @@
 import {
   type AnyModel,
   type BertForMaskedLM,
+  type CausalModel,
   ConfigError,
   fromPretrained,
+  GPT2LMHeadModel,
   generate,
   LlamaForCausalLM,
   tokenBatch,
@@ -19,7 +21,7 @@ export async function models(c: Case): Promise<Outcome> {
     const results = await read(() => forwardAndBackward(c, model));
     const { loss, ...tensors } = maskPadding(c, results);
     const values = loss && { loss: loss.data[0]! };
-    if (!(model instanceof LlamaForCausalLM)) return { tensors, values: { ...values } };
+    if (!isCausal(model)) return { tensors, values: { ...values } };
     const generated = await generations(c, model);
     return { tensors: { ...tensors, ...generated.tensors }, values: { ...values, ...generated.values } };
   } finally {
@@ -36,6 +38,10 @@ async function load(c: Case): Promise<AnyModel> {
       throw new Unsupported(error.message.replace(`${c.folder}/`, ''), { cause: error });
     throw error;
   }
+}
+
+function isCausal(model: AnyModel): model is AnyModel & CausalModel {
+  return model instanceof LlamaForCausalLM || model instanceof GPT2LMHeadModel;
 }
 
 function forwardAndBackward(c: Case, model: AnyModel) {
@@ -65,7 +71,7 @@ function maskPadding(c: Case, results: Record<string, HostTensor>): Record<strin
 }
 
 /** Greedy continuations, of one prompt and of a batch with padding on the left. */
-async function generations(c: Case, model: LlamaForCausalLM): Promise<Required<Pick<Outcome, 'tensors' | 'values'>>> {
+async function generations(c: Case, model: CausalModel): Promise<Required<Pick<Outcome, 'tensors' | 'values'>>> {
   const tensors: Record<string, HostTensor> = {};
   let smallest = Infinity;
   for (const name of ['generate', 'generate_batch']) {
@@ -83,7 +89,7 @@ async function generations(c: Case, model: LlamaForCausalLM): Promise<Required<P
 }
 
 /** How far the largest logit lies above the second wherever a token was chosen, in one pass over whole texts. */
-async function smallestMargin(model: LlamaForCausalLM, texts: number[][], chosen: number): Promise<number> {
+async function smallestMargin(model: CausalModel, texts: number[][], chosen: number): Promise<number> {
   const { logits } = await read(() => {
     const batch = tokenBatch(texts, { vocabSize: model.config.vocabSize, paddingSide: 'left' });
     return { logits: noGrad(() => model.forward(batch).logits) };

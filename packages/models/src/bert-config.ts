@@ -1,6 +1,6 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
 import { ConfigReader, type RawConfig } from './config-reader.js';
-import { numLabels } from './head-config.js';
+import { layerCount, numLabels } from './head-config.js';
 
 /** A BERT encoder (Devlin et al. 2019, https://arxiv.org/abs/1810.04805), by config.json's names. */
 export interface BertConfig {
@@ -26,9 +26,6 @@ export interface BertConfig {
   readonly raw: RawConfig;
 }
 
-/** Most layers of a model; the largest that are known have a few hundred. */
-const MOST_LAYERS = 10_000;
-
 /**
  * Reads config.json of a BERT.
  *
@@ -44,13 +41,11 @@ export function bertConfig(raw: unknown, where = 'config.json'): BertConfig {
   const hiddenSize = config.integer('hidden_size');
   const heads = config.integer('num_attention_heads');
   if (hiddenSize % heads !== 0) throw config.complaint('num_attention_heads', `a divisor of hidden_size ${hiddenSize}`);
-  const numHiddenLayers = config.integer('num_hidden_layers');
-  if (numHiddenLayers > MOST_LAYERS) throw config.complaint('num_hidden_layers', `at most ${MOST_LAYERS}`);
   const hiddenDropoutProb = config.probability('hidden_dropout_prob', 0.1);
   return {
     vocabSize: config.integer('vocab_size'),
     hiddenSize,
-    numHiddenLayers,
+    numHiddenLayers: layerCount(config, 'num_hidden_layers'),
     numAttentionHeads: heads,
     intermediateSize: config.integer('intermediate_size'),
     hiddenAct: config.choice('hidden_act', activationNames, 'gelu'),

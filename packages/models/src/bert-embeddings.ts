@@ -1,7 +1,8 @@
 import { type Dropout, type Embedding, Module } from '@burin/nn';
 import { LayerNorm } from '@burin/norm';
 import { ShapeError, type Tensor, zeros } from '@burin/tensor';
-import { type BertInput, type BertParts, drop, dropoutOf } from './bert-parts.js';
+import type { BertInput, BertParts } from './bert-parts.js';
+import { drop, dropoutOf } from './drop.js';
 import { checkInput, positionsFrom } from './model-input.js';
 
 /** Word, position and type, added and normed. */

@@ -1,6 +1,6 @@
 import { type Generator, rand } from '@burin/tensor';
+import type { CausalModel } from './causal-model.js';
 import { Decoding } from './decoding.js';
-import type { LlamaForCausalLM } from './llama-for-causal-lm.js';
 import {
   drawToken,
   type LogitsProcessor,
@@ -46,7 +46,7 @@ export interface GenerateOptions {
  * const [ids] = await generate(model, [tokenizer.encode('Once upon a time')], { maxNewTokens: 50 });
  */
 export async function generate(
-  model: LlamaForCausalLM,
+  model: CausalModel,
   prompts: readonly (readonly number[])[],
   options: GenerateOptions = {},
 ): Promise<number[][]> {

@@ -1,11 +1,31 @@
-import { crossEntropy } from '@burin/nn';
+import { crossEntropy, type LinearLike } from '@burin/nn';
 import { arange, cat, embedding, full, narrow, type Tensor } from '@burin/tensor';
-import type { LossInput } from './model-input.js';
+import type { CausalInput } from './causal-model.js';
+import type { LossInput, ModelOutput } from './model-input.js';
 
 const IGNORE = -100;
 
+/** What a model returns that has its states. */
+export interface States {
+  states: Tensor; // [B, T, C], the last
+  hiddenStates: Tensor[] | null;
+}
+
+/** What the head of a language model makes of its decoder's states: logits `[B, T, V]` and the loss of labels. */
+export function causalOutput(
+  head: LinearLike,
+  { states, hiddenStates }: States,
+  input: CausalInput & LossInput,
+): ModelOutput {
+  const tokens = states.shape[1]!;
+  const wanted = Math.min(input.logitsToKeep ?? tokens, tokens);
+  const kept = wanted === tokens ? states : states.narrow(1, tokens - wanted, wanted);
+  const logits = head.forward(kept); // [B, T, V]
+  return { logits, loss: causalLoss(logits, input), hiddenStates };
+}
+
 /** Cross entropy of each token's logits against the next token's label. @returns a scalar, or null without labels */
-export function causalLoss(logits: Tensor, { labels, numItemsInBatch }: LossInput): Tensor | null {
+function causalLoss(logits: Tensor, { labels, numItemsInBatch }: LossInput): Tensor | null {
   if (!labels) return null;
   return labelLoss(logits, { labels: nextLabels(labels), numItemsInBatch: numItemsInBatch ?? null });
 }

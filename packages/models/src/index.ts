@@ -6,8 +6,21 @@ export { BertModel } from './bert-model.js';
 export type { BertInput } from './bert-parts.js';
 export type { BertOptions } from './bert-with-head.js';
 export { ByteTokenizer } from './byte-tokenizer.js';
+export type { CausalInput, CausalModel, NextTokenModel } from './causal-model.js';
 export { ConfigError, type RawConfig } from './config-reader.js';
+export {
+  architectureOf,
+  type Family,
+  type FamilyClass,
+  type FamilyConfig,
+  FamilyModel,
+  type ModelParts,
+} from './family.js';
 export { type GenerateOptions, generate, processorsOf } from './generation.js';
+export { type Gpt2Config, type Gpt2Options, gpt2Config } from './gpt2-config.js';
+export { GPT2ForSequenceClassification } from './gpt2-for-sequence-classification.js';
+export { GPT2LMHeadModel } from './gpt2-lm-head-model.js';
+export { GPT2Model } from './gpt2-model.js';
 export { type LlamaConfig, type LlamaModelType, llamaConfig } from './llama-config.js';
 export { LlamaForCausalLM, type LlamaOptions } from './llama-for-causal-lm.js';
 export { LlamaForSequenceClassification } from './llama-for-sequence-classification.js';

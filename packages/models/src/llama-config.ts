@@ -1,7 +1,7 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
 import type { RotaryScaling } from '@burin/nn';
 import { ConfigReader, type RawConfig } from './config-reader.js';
-import { numLabels, tokenIds } from './head-config.js';
+import { layerCount, numLabels, tokenIds } from './head-config.js';
 import { ropeConfig } from './rope-config.js';
 
 /** What the members of the family call themselves in `model_type`. */
@@ -61,7 +61,7 @@ export function llamaConfig(raw: unknown, where = 'config.json', expected?: Llam
   const types = expected ? [expected] : (['llama', 'mistral', 'qwen2'] as const);
   const modelType = config.choice<LlamaModelType>('model_type', types, types[0]);
   config.expect('pretraining_tp', 1);
-  const numHiddenLayers = config.integer('num_hidden_layers');
+  const numHiddenLayers = layerCount(config, 'num_hidden_layers');
   const attentionBias = config.boolean('attention_bias', false);
   return {
     modelType,
@@ -104,11 +104,7 @@ function headSizes(config: ConfigReader, modelType: LlamaModelType) {
   return { hiddenSize, numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim };
 }
 
-/** Most layers of a model; the largest that are known have a few hundred. */
-const MOST_LAYERS = 10_000;
-
 function slidingWindows(config: ConfigReader, modelType: LlamaModelType, layers: number): (number | null)[] {
-  if (layers > MOST_LAYERS) throw config.complaint('num_hidden_layers', `at most ${MOST_LAYERS}`);
   const all = (value: number | null) => new Array<number | null>(layers).fill(value);
   if (modelType === 'llama') return all(null);
   // null says that there is none; only a key that is not there takes transformers' default

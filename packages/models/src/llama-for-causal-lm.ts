@@ -1,7 +1,8 @@
 import { Linear, linearCrossEntropy } from '@burin/nn';
 import { type Generator, scope, type Tensor } from '@burin/tensor';
+import type { CausalInput } from './causal-model.js';
 import type { RawConfig } from './config-reader.js';
-import { causalLoss, nextLabels } from './heads.js';
+import { causalOutput, nextLabels } from './heads.js';
 import { type LlamaConfig, type LlamaModelType, llamaConfig, llamaWeightCount } from './llama-config.js';
 import { LlamaModel } from './llama-model.js';
 import { type LoadOptions, loadPretrained } from './load-pretrained.js';
@@ -87,18 +88,10 @@ export class LlamaForCausalLM extends PretrainedModel {
    * Logits of the next token at each place, `[B, T, V]`, and the loss of `labels` `[B, T]`: label t says what token t is;
    * they are moved by one here.
    *
-   * @param input.logitsToKeep - logits of the last so many tokens only: generation needs one. Takes no labels.
    * @throws ShapeError or DtypeError if a tensor does not fit `inputIds`
    */
-  forward(input: ModelInput & LossInput & { logitsToKeep?: number }): ModelOutput {
-    return scope(() => {
-      const { states, hiddenStates } = this.model.forward(input);
-      const tokens = states.shape[1]!;
-      const wanted = Math.min(input.logitsToKeep ?? tokens, tokens);
-      const kept = wanted === tokens ? states : states.narrow(1, tokens - wanted, wanted);
-      const logits = this.lmHead.forward(kept); // [B, T, V]
-      return { logits, loss: causalLoss(logits, input), hiddenStates };
-    });
+  forward(input: CausalInput & LossInput): ModelOutput {
+    return scope(() => causalOutput(this.lmHead, this.model.forward(input), input));
   }
 
   /**

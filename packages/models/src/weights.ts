@@ -1,15 +1,17 @@
-import { Embedding, init, Linear, type Parameter } from '@burin/nn';
+import { Conv1D, Embedding, init, Linear, type Parameter } from '@burin/nn';
 import type { DType, Generator } from '@burin/tensor';
 
 /** Makes the layers of a model: with random weights to train from nothing, or blank ones that a checkpoint fills. */
 export interface Weights {
   linear(inFeatures: number, outFeatures: number, options: { bias: boolean }): Linear;
+  /** A Linear that is stored `[in, out]`. Its new weights are `gain` times as large. */
+  conv1d(inFeatures: number, outFeatures: number, options?: { gain?: number }): Conv1D;
   embedding(count: number, width: number, options?: { paddingIndex?: number }): Embedding;
 }
 
 /** Normal with the model's `initializer_range`, biases 0: how Hugging Face initialises the models of this package. */
 export function randomWeights(rng: Generator, std: number): Weights {
-  return weightsFrom((shape) => init.normal(shape, 0, std, { rng }), 'float32');
+  return weightsFrom((shape, gain = 1) => init.normal(shape, 0, std * gain, { rng }), 'float32');
 }
 
 /** Zeros, stored as `dtype`. */
@@ -17,10 +19,12 @@ export function blankWeights(dtype: DType): Weights {
   return weightsFrom((shape) => init.zeros(shape, { dtype }), dtype);
 }
 
-function weightsFrom(make: (shape: number[]) => Parameter, dtype: DType): Weights {
+function weightsFrom(make: (shape: number[], gain?: number) => Parameter, dtype: DType): Weights {
   return {
     linear: (inFeatures, outFeatures, { bias }) =>
       Linear.from(make([outFeatures, inFeatures]), bias ? init.zeros([outFeatures], { dtype }) : null),
+    conv1d: (inFeatures, outFeatures, { gain = 1 } = {}) =>
+      new Conv1D(make([inFeatures, outFeatures], gain), init.zeros([outFeatures], { dtype })),
     embedding: (count, width, options = {}) => Embedding.from(make([count, width]), options),
   };
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { generate, LlamaForCausalLM, Tokenizer } from '@burin/models';
+import { GPT2LMHeadModel, generate, LlamaForCausalLM, Tokenizer } from '@burin/models';
 import { dequantizeModel, quantizeModel } from '@burin/quant-nf4';
 import { describe, expect, it } from 'vitest';
 import { hasSharedModels, ids, largestDifference, logitsOf, SHARED_MODELS } from './support.js';
@@ -111,5 +111,22 @@ describe.skipIf(!hasSharedModels)(`babyllama-105${given}`, () => {
     const tokens = ids([1, 20, 30, 40]);
     // equal weights: only the order of sums may differ
     expect(largestDifference(await logitsOf(half, tokens), await logitsOf(wide, tokens))).toBeLessThan(1e-4);
+  });
+});
+
+describe.skipIf(!hasSharedModels)(`gpt-nano-sort${given}`, () => {
+  it('sorts each of the 729 lists of six letters', async () => {
+    const model = await GPT2LMHeadModel.fromPretrained(folder('gpt-nano-sort'));
+    const lists = Array.from({ length: 3 ** 6 }, (_, n) =>
+      Array.from({ length: 6 }, (_, digit) => Math.floor(n / 3 ** digit) % 3),
+    );
+    const rows = await generate(model, lists, { maxNewTokens: 6, eosTokenIds: [] });
+    expect(rows.map((row) => row.slice(6))).toEqual(lists.map((list) => list.toSorted()));
+  });
+
+  it('has the logits of its README', async () => {
+    const model = await GPT2LMHeadModel.fromPretrained(folder('gpt-nano-sort'));
+    const logits = await logitsOf(model, ids([2, 1, 0, 1, 0, 2]));
+    expect(largestDifference(logits.slice(-3), [8.4186, -3.8446, -3.0911])).toBeLessThan(6e-5); // four digits are given
   });
 });
