@@ -1,7 +1,7 @@
-import type { Generator, Tensor } from '@burin/tensor';
+import type { Tensor } from '@burin/tensor';
 import type { BertConfig } from './bert-config.js';
+import type { ModelParts } from './family.js';
 import type { ModelInput } from './model-input.js';
-import type { Weights } from './weights.js';
 
 /** What a BERT reads besides: int32 `[B, T]`, which of two texts a token belongs to. Left out: the first. */
 export interface BertInput extends Omit<ModelInput, 'cache'> {
@@ -9,8 +9,4 @@ export interface BertInput extends Omit<ModelInput, 'cache'> {
 }
 
 /** How layers are made. */
-export interface BertParts {
-  config: BertConfig;
-  weights: Weights;
-  rng: Generator | null; // draws dropout in training
-}
+export type BertParts = ModelParts<BertConfig>;

@@ -1,13 +1,20 @@
 export { type AnyModel, fromPretrained } from './auto.js';
-export { type BertConfig, bertConfig } from './bert-config.js';
+export { type BertConfig, type BertModelType, type BertOptions, bertConfig } from './bert-config.js';
 export { BertForMaskedLM } from './bert-for-masked-lm.js';
+export { BertForQuestionAnswering } from './bert-for-question-answering.js';
 export { BertForSequenceClassification } from './bert-for-sequence-classification.js';
+export { BertForTokenClassification } from './bert-for-token-classification.js';
 export { BertModel } from './bert-model.js';
 export type { BertInput } from './bert-parts.js';
-export type { BertOptions } from './bert-with-head.js';
 export { ByteTokenizer } from './byte-tokenizer.js';
 export type { CausalInput, CausalModel, NextTokenModel } from './causal-model.js';
 export { ConfigError, type RawConfig } from './config-reader.js';
+export { type DistilBertConfig, type DistilBertOptions, distilBertConfig } from './distilbert-config.js';
+export { DistilBertForMaskedLM } from './distilbert-for-masked-lm.js';
+export { DistilBertForQuestionAnswering } from './distilbert-for-question-answering.js';
+export { DistilBertForSequenceClassification } from './distilbert-for-sequence-classification.js';
+export { DistilBertForTokenClassification } from './distilbert-for-token-classification.js';
+export { type DistilBertInput, DistilBertModel } from './distilbert-model.js';
 export {
   architectureOf,
   type Family,
@@ -48,6 +55,11 @@ export {
   tokenBatch,
 } from './model-input.js';
 export { type Architecture, PretrainedModel } from './pretrained-model.js';
+export { RobertaForMaskedLM } from './roberta-for-masked-lm.js';
+export { RobertaForQuestionAnswering } from './roberta-for-question-answering.js';
+export { RobertaForSequenceClassification } from './roberta-for-sequence-classification.js';
+export { RobertaForTokenClassification } from './roberta-for-token-classification.js';
 export { type SaveOptions, savePretrained } from './save-pretrained.js';
+export type { SpanInput, SpanOutput } from './span-output.js';
 export { type TextTokenizer, Tokenizer } from './tokenizer.js';
 export { blankWeights, randomWeights, type Weights } from './weights.js';

@@ -13,7 +13,7 @@ import { fixtureFolder } from './support.js';
 
 const CASES = [
   ...['llama_gqa_tied', 'llama_gqa_untied', 'llama_rope_llama3', 'llama_seqcls'],
-  ...['mistral_sliding_window', 'qwen2_qkv_bias', 'bert_mlm', 'bert_seqcls', 'gpt2'],
+  ...['mistral_sliding_window', 'qwen2_qkv_bias', 'bert_mlm', 'bert_seqcls', 'gpt2', 'roberta_seqcls'],
 ];
 
 /** Tolerances of the manifest's numbers that are no tensors. */
