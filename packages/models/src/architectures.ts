@@ -15,6 +15,7 @@ import { RobertaForMaskedLM } from './roberta-for-masked-lm.js';
 import { RobertaForQuestionAnswering } from './roberta-for-question-answering.js';
 import { RobertaForSequenceClassification } from './roberta-for-sequence-classification.js';
 import { RobertaForTokenClassification } from './roberta-for-token-classification.js';
+import { T5ForConditionalGeneration } from './t5-for-conditional-generation.js';
 
 /** Every class of models of this package. */
 export const architectures = [
@@ -34,4 +35,5 @@ export const architectures = [
   architectureOf(DistilBertForQuestionAnswering),
   architectureOf(GPT2ForSequenceClassification),
   architectureOf(GPT2LMHeadModel),
+  architectureOf(T5ForConditionalGeneration),
 ] as const;

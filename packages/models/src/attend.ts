@@ -1,4 +1,5 @@
 import { type KeyValueCache, scaledDotProductAttention } from '@burin/attention';
+import type { LinearLike } from '@burin/nn';
 import type { Generator, Tensor } from '@burin/tensor';
 
 /** How a layer attends. */
@@ -53,4 +54,37 @@ export function attend(q: Tensor, k: Tensor, v: Tensor, settings: AttendSettings
 function splitHeads(x: Tensor, heads: number): Tensor {
   const [B, T, width] = x.shape as [number, number, number];
   return x.reshape([B, T, heads, width / heads]);
+}
+
+/** Layers that make keys and values of a memory: the encoder's states. */
+export interface MemoryProjections {
+  key: LinearLike; // [C of the memory] -> [H · D]
+  value: LinearLike; // [C of the memory] -> [H · D]
+}
+
+/**
+ * Cross attention: queries of one text over the states of another. With a cache, keys and values of the memory are
+ * computed once, the first time, and read from it from then on.
+ *
+ * @param q - `[B, T, H · D]`
+ * @param memory - `[B, S, C]`
+ * @param settings.attentionMask - uint8 `[B, S]`, of the memory
+ * @returns `[B, T, H · D]`
+ */
+export function crossAttend(
+  q: Tensor,
+  memory: Tensor,
+  { key, value }: MemoryProjections,
+  settings: Omit<AttendSettings, 'causal' | 'window' | 'segments' | 'kvHeads'>,
+): Tensor {
+  const { heads, cache = null, attentionMask, ...rest } = settings;
+  const project = () => [key, value].map((linear) => splitHeads(linear.forward(memory), heads)) as [Tensor, Tensor];
+  if (cache?.length === 0) cache.append(...project());
+  const [keys, values] = cache ? [cache.keys, cache.values] : project();
+  return scaledDotProductAttention(splitHeads(q, heads), keys, values, {
+    ...rest,
+    layout: 'bthd',
+    keyPaddingMask: attentionMask ?? null,
+    ...(cache && { keys: cache.length }),
+  }).reshape(q.shape);
 }

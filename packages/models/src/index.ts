@@ -23,6 +23,7 @@ export {
   FamilyModel,
   type ModelParts,
 } from './family.js';
+export { generateFromEncoder } from './generate-from-encoder.js';
 export { type GenerateOptions, generate, processorsOf } from './generation.js';
 export { type Gpt2Config, type Gpt2Options, gpt2Config } from './gpt2-config.js';
 export { GPT2ForSequenceClassification } from './gpt2-for-sequence-classification.js';
@@ -60,6 +61,9 @@ export { RobertaForQuestionAnswering } from './roberta-for-question-answering.js
 export { RobertaForSequenceClassification } from './roberta-for-sequence-classification.js';
 export { RobertaForTokenClassification } from './roberta-for-token-classification.js';
 export { type SaveOptions, savePretrained } from './save-pretrained.js';
+export type { DecoderInput, EncoderInput, Seq2SeqInput, Seq2SeqModel, Seq2SeqOutput } from './seq2seq-model.js';
 export type { SpanInput, SpanOutput } from './span-output.js';
+export { type T5Config, type T5Options, t5Config } from './t5-config.js';
+export { T5ForConditionalGeneration } from './t5-for-conditional-generation.js';
 export { type TextTokenizer, Tokenizer } from './tokenizer.js';
 export { blankWeights, randomWeights, type Weights } from './weights.js';

@@ -1,12 +1,15 @@
 import { Conv1D, Embedding, init, Linear, type Parameter } from '@burin/nn';
 import type { DType, Generator } from '@burin/tensor';
 
-/** Makes the layers of a model: with random weights to train from nothing, or blank ones that a checkpoint fills. */
+/**
+ * Makes the layers of a model: with random weights to train from nothing, or blank ones that a checkpoint fills. New
+ * weights are `gain` times as large, 1 if it is left out.
+ */
 export interface Weights {
-  linear(inFeatures: number, outFeatures: number, options: { bias: boolean }): Linear;
-  /** A Linear that is stored `[in, out]`. Its new weights are `gain` times as large. */
+  linear(inFeatures: number, outFeatures: number, options: { bias: boolean; gain?: number }): Linear;
+  /** A Linear that is stored `[in, out]`. */
   conv1d(inFeatures: number, outFeatures: number, options?: { gain?: number }): Conv1D;
-  embedding(count: number, width: number, options?: { paddingIndex?: number }): Embedding;
+  embedding(count: number, width: number, options?: { paddingIndex?: number; gain?: number }): Embedding;
 }
 
 /** Normal with the model's `initializer_range`, biases 0: how Hugging Face initialises the models of this package. */
@@ -21,11 +24,11 @@ export function blankWeights(dtype: DType): Weights {
 
 function weightsFrom(make: (shape: number[], gain?: number) => Parameter, dtype: DType): Weights {
   return {
-    linear: (inFeatures, outFeatures, { bias }) =>
-      Linear.from(make([outFeatures, inFeatures]), bias ? init.zeros([outFeatures], { dtype }) : null),
+    linear: (inFeatures, outFeatures, { bias, gain = 1 }) =>
+      Linear.from(make([outFeatures, inFeatures], gain), bias ? init.zeros([outFeatures], { dtype }) : null),
     conv1d: (inFeatures, outFeatures, { gain = 1 } = {}) =>
       new Conv1D(make([inFeatures, outFeatures], gain), init.zeros([outFeatures], { dtype })),
-    embedding: (count, width, options = {}) => Embedding.from(make([count, width]), options),
+    embedding: (count, width, { gain = 1, ...options } = {}) => Embedding.from(make([count, width], gain), options),
   };
 }
 

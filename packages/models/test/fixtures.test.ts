@@ -3,7 +3,9 @@ import {
   type CausalModel,
   fromPretrained,
   generate,
+  generateFromEncoder,
   type LlamaForCausalLM,
+  T5ForConditionalGeneration,
   tokenBatch,
 } from '@burin/models';
 import { tensor } from '@burin/tensor';
@@ -109,6 +111,45 @@ describe('llama_gqa_tied', () => {
         right.slice(startRight, startRight + length * vocab),
         fixture.tolerance('logits'),
       );
+    }
+  });
+});
+
+describe.each(['t5_relu_tied', 't5_gated_gelu_untied'])('%s agrees with transformers', (name) => {
+  const fixture = readFixture('models', name);
+
+  it('in logits, states, loss and gradients', async () => {
+    const model = await T5ForConditionalGeneration.fromPretrained(fixtureFolder(name));
+    const mask = fixture.ints('attention_mask');
+    const { logits, loss, hiddenStates, encoderHiddenStates } = model.forward({
+      inputIds: fixtureTensor(fixture, 'input_ids'),
+      attentionMask: tensor(Uint8Array.from(mask), fixture.shape('attention_mask')),
+      labels: fixtureTensor(fixture, 'labels'),
+      outputHiddenStates: true,
+    });
+    loss!.backward();
+    await expectFixture(fixture, 'logits', logits);
+    for (const [i, states] of hiddenStates!.entries()) await expectFixture(fixture, `decoder_hidden.${i}`, states);
+    for (const [i, states] of encoderHiddenStates!.entries()) {
+      const [key, reference] = [`encoder_hidden.${i}`, fixture.floats(`encoder_hidden.${i}`)];
+      expectClose(atTokens(await states.data(), mask), atTokens(reference, mask), fixture.tolerance(key), key);
+    }
+    const expectedLoss = fixture.manifest.expected_values!.loss as number;
+    expectClose([await loss!.item()], [expectedLoss], valueTolerance(fixture, 'loss'), 'loss');
+    const parameters = new Map(model.namedParameters({ duplicates: true }));
+    for (const key of Object.keys(fixture.manifest.tensors).filter((each) => each.startsWith('grad.'))) {
+      await expectFixture(fixture, key, parameters.get(key.slice(5))!.grad);
+    }
+  });
+
+  it('in what it generates, with the caches and without', async () => {
+    const model = await T5ForConditionalGeneration.fromPretrained(fixtureFolder(name));
+    const length = (fixture.manifest.config.lengths as number[])[0]!;
+    const source = rows(fixture, 'input_ids')[0]!.slice(0, length);
+    const output = rows(fixture, 'generate.output');
+    for (const useCache of [true, false]) {
+      const options = { maxNewTokens: output[0]!.length - 1, useCache, eosTokenIds: [] };
+      expect(await generateFromEncoder(model, [source], options)).toEqual(output);
     }
   });
 });
