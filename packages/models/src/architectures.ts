@@ -1,3 +1,4 @@
+import { BartForConditionalGeneration } from './bart-for-conditional-generation.js';
 import { BertForMaskedLM } from './bert-for-masked-lm.js';
 import { BertForQuestionAnswering } from './bert-for-question-answering.js';
 import { BertForSequenceClassification } from './bert-for-sequence-classification.js';
@@ -36,4 +37,5 @@ export const architectures = [
   architectureOf(GPT2ForSequenceClassification),
   architectureOf(GPT2LMHeadModel),
   architectureOf(T5ForConditionalGeneration),
+  architectureOf(BartForConditionalGeneration),
 ] as const;

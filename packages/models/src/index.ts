@@ -1,4 +1,6 @@
 export { type AnyModel, fromPretrained } from './auto.js';
+export { type BartConfig, type BartOptions, type BartStackConfig, bartConfig } from './bart-config.js';
+export { BartForConditionalGeneration } from './bart-for-conditional-generation.js';
 export { type BertConfig, type BertModelType, type BertOptions, bertConfig } from './bert-config.js';
 export { BertForMaskedLM } from './bert-for-masked-lm.js';
 export { BertForQuestionAnswering } from './bert-for-question-answering.js';

@@ -1,4 +1,5 @@
 import {
+  BartForConditionalGeneration,
   generateFromEncoder,
   type PretrainedModel,
   type Seq2SeqInput,
@@ -22,6 +23,11 @@ const T5 = {
   ...{ relativeAttentionNumBuckets: 8, relativeAttentionMaxDistance: 9 },
 };
 
+const BART = {
+  ...{ vocabSize: 37, dModel: 24, encoderLayers: 2, decoderLayers: 3, encoderAttentionHeads: 4, initStd: 0.3 },
+  ...{ decoderAttentionHeads: 3, encoderFfnDim: 20, decoderFfnDim: 28, maxPositionEmbeddings: 20, padTokenId: 0 },
+};
+
 const MODELS: [name: string, make: () => EncoderDecoder][] = [
   ['T5', () => T5ForConditionalGeneration.create(T5, { rng: rng(5) })],
   [
@@ -31,6 +37,12 @@ const MODELS: [name: string, make: () => EncoderDecoder][] = [
         { ...T5, feedForwardProj: 'gated-gelu', tieWordEmbeddings: false },
         { rng: rng(2) },
       ),
+  ],
+  ['BART', () => BartForConditionalGeneration.create(BART, { rng: rng(3) })],
+  [
+    'BART with scaled embeddings and a head of its own',
+    () =>
+      BartForConditionalGeneration.create({ ...BART, scaleEmbedding: true, tieWordEmbeddings: false }, { rng: rng(4) }),
   ],
 ];
 
@@ -112,5 +124,33 @@ describe('T5', () => {
       'dense_act_fn = "relu" is not supported',
     );
     expect(make({ isEncoderDecoder: false })).toThrow('is_encoder_decoder = false is not supported');
+  });
+});
+
+describe('BART', () => {
+  const make =
+    (options: object = {}) =>
+    () =>
+      BartForConditionalGeneration.create({ ...BART, ...options }, { rng: rng(3) });
+
+  it('begins with the token that it is told to', async () => {
+    const [row] = await generateFromEncoder(make({ forcedBosTokenId: 9 })(), [[5, 6]], { maxNewTokens: 4 });
+    expect(row!.slice(0, 2)).toEqual([2, 9]);
+    expect(row!.length).toBeLessThanOrEqual(5);
+  });
+
+  it('has room for as many tokens as it says, on each side', async () => {
+    const long = Array.from({ length: 21 }, () => 5);
+    await expect(generateFromEncoder(make()(), [long])).rejects.toThrow('BartEncoder: texts have at most');
+    expect(await generateFromEncoder(make()(), [long.slice(1)], { maxNewTokens: 20, eosTokenIds: [] })).toHaveLength(1);
+    await expect(generateFromEncoder(make()(), [[5]], { maxNewTokens: 21 })).rejects.toThrow('do not fit');
+  });
+
+  it('refuses options that do not go together or are not computed', () => {
+    expect(make({ encoderAttentionHeads: 5 })).toThrow(
+      'encoder_attention_heads must be a divisor of d_model 24, got 5',
+    );
+    expect(make({ normalizeBefore: true })).toThrow('normalize_before = true is not supported');
+    expect(make({ encoderLayerdrop: 0.1 })).toThrow('encoder_layerdrop = 0.1 is not supported');
   });
 });

@@ -1,8 +1,18 @@
 import { join } from 'node:path';
-import { GPT2LMHeadModel, generate, LlamaForCausalLM, Tokenizer } from '@burin/models';
+import {
+  BartForConditionalGeneration,
+  GPT2LMHeadModel,
+  generate,
+  generateFromEncoder,
+  LlamaForCausalLM,
+  Tokenizer,
+} from '@burin/models';
 import { dequantizeModel, quantizeModel } from '@burin/quant-nf4';
 import { describe, expect, it } from 'vitest';
-import { hasSharedModels, ids, largestDifference, logitsOf, SHARED_MODELS } from './support.js';
+import { expectSameFromFolder } from './promises.js';
+import { hasSharedModels, ids, largestDifference, logitsOf, SHARED_MODELS, temporaryFolders } from './support.js';
+
+const temporary = temporaryFolders();
 
 const folder = (name: string) => join(SHARED_MODELS, name);
 
@@ -128,5 +138,26 @@ describe.skipIf(!hasSharedModels)(`gpt-nano-sort${given}`, () => {
     const model = await GPT2LMHeadModel.fromPretrained(folder('gpt-nano-sort'));
     const logits = await logitsOf(model, ids([2, 1, 0, 1, 0, 2]));
     expect(largestDifference(logits.slice(-3), [8.4186, -3.8446, -3.0911])).toBeLessThan(6e-5); // four digits are given
+  });
+});
+
+describe.skipIf(!hasSharedModels)(`bart-g2p-en-us${given}`, () => {
+  it('spells words as its README says', async () => {
+    const model = await BartForConditionalGeneration.fromPretrained(folder('bart-g2p-en-us'));
+    const { grapheme_chars: graphemes, phoneme_chars: phonemes } = model.config.raw as Record<string, string>;
+    const words = ['hello', 'language', 'world'];
+    const sources = words.map((word) => [1, ...Array.from(word, (letter) => graphemes!.indexOf(letter)), 2]);
+    for (const useCache of [true, false]) {
+      const rows = await generateFromEncoder(model, sources, { maxNewTokens: 20, useCache });
+      const spelled = rows.map((row) => row.map((id) => (id > 3 ? phonemes![id] : '')).join(''));
+      expect(spelled).toEqual(['hˈɛlO', 'lˈæŋɡwɪʤ', 'wˈɜɹld']);
+    }
+  });
+
+  it('comes back from a folder as it was', async () => {
+    const model = await BartForConditionalGeneration.fromPretrained(folder('bart-g2p-en-us'));
+    await expectSameFromFolder(model, temporary('bart'), (each) =>
+      each.forward({ inputIds: ids([1, 20, 30, 2]), decoderInputIds: ids([1, 1, 9]) }),
+    );
   });
 });
