@@ -57,6 +57,7 @@ function forwardAndBackward(c: Case, model: AnyModel) {
   const given = (name: string) => (c.has(name) ? c.tensor(name) : null);
   const input = {
     inputIds: given('input_ids'),
+    pixelValues: given('pixel_values'),
     attentionMask: c.has('attention_mask') ? c.mask('attention_mask') : null,
     tokenTypeIds: given('token_type_ids'),
     labels: given('labels'),

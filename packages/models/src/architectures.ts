@@ -17,6 +17,7 @@ import { RobertaForQuestionAnswering } from './roberta-for-question-answering.js
 import { RobertaForSequenceClassification } from './roberta-for-sequence-classification.js';
 import { RobertaForTokenClassification } from './roberta-for-token-classification.js';
 import { T5ForConditionalGeneration } from './t5-for-conditional-generation.js';
+import { ViTForImageClassification } from './vit-for-image-classification.js';
 
 /** Every class of models of this package. */
 export const architectures = [
@@ -38,4 +39,5 @@ export const architectures = [
   architectureOf(GPT2LMHeadModel),
   architectureOf(T5ForConditionalGeneration),
   architectureOf(BartForConditionalGeneration),
+  architectureOf(ViTForImageClassification),
 ] as const;

@@ -68,4 +68,7 @@ export type { SpanInput, SpanOutput } from './span-output.js';
 export { type T5Config, type T5Options, t5Config } from './t5-config.js';
 export { T5ForConditionalGeneration } from './t5-for-conditional-generation.js';
 export { type TextTokenizer, Tokenizer } from './tokenizer.js';
+export { type ViTConfig, type ViTOptions, vitConfig } from './vit-config.js';
+export { ViTForImageClassification } from './vit-for-image-classification.js';
+export { type ViTInput, ViTModel } from './vit-model.js';
 export { blankWeights, randomWeights, type Weights } from './weights.js';

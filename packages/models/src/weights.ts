@@ -9,6 +9,8 @@ export interface Weights {
   linear(inFeatures: number, outFeatures: number, options: { bias: boolean; gain?: number }): Linear;
   /** A Linear that is stored `[in, out]`. */
   conv1d(inFeatures: number, outFeatures: number, options?: { gain?: number }): Conv1D;
+  /** A table of any shape. */
+  parameter(shape: readonly number[], options?: { gain?: number }): Parameter;
   embedding(count: number, width: number, options?: { paddingIndex?: number; gain?: number }): Embedding;
 }
 
@@ -28,6 +30,7 @@ function weightsFrom(make: (shape: number[], gain?: number) => Parameter, dtype:
       Linear.from(make([outFeatures, inFeatures], gain), bias ? init.zeros([outFeatures], { dtype }) : null),
     conv1d: (inFeatures, outFeatures, { gain = 1 } = {}) =>
       new Conv1D(make([inFeatures, outFeatures], gain), init.zeros([outFeatures], { dtype })),
+    parameter: (shape, { gain = 1 } = {}) => make([...shape], gain),
     embedding: (count, width, { gain = 1, ...options } = {}) => Embedding.from(make([count, width], gain), options),
   };
 }
