@@ -13,25 +13,39 @@ import { type SaveOptions, savePretrained } from './save-pretrained.js';
 import { randomWeights, tiedHead, type Weights } from './weights.js';
 
 /** What follows from other keys of config.json. */
-type Derived = 'raw' | 'eosTokenIds' | 'slidingWindows' | 'qkvBias' | 'outputBias';
+type Derived =
+  | 'raw'
+  | 'eosTokenIds'
+  | 'slidingWindows'
+  | 'qkvBias'
+  | 'outputBias'
+  | 'qkNorm'
+  | 'unitOffsetNorm'
+  | 'embeddingScale';
 
-/** Options of a Llama, Mistral (`modelType: 'mistral'`) or Qwen2 made in code: config.json's keys in camelCase. */
+/** Options of a Llama, or by `modelType` a Mistral, Qwen2, Qwen3 or Gemma, made in code: config.json's keys in camelCase. */
 export type LlamaOptions = Partial<Omit<LlamaConfig, Derived>> &
   Pick<LlamaConfig, 'vocabSize' | 'hiddenSize' | 'intermediateSize' | 'numHiddenLayers' | 'numAttentionHeads'> & {
     eosTokenId?: number | number[];
-    /** Biases of all projections of the attention; Llama only. */
+    /** Biases of all projections of the attention; not Mistral, and Qwen2 has its own. */
     attentionBias?: boolean;
-    /** A query sees the keys less than this many positions back; null: all. Mistral, and Qwen2 where it is used. */
+    /** A query sees the keys less than this many positions back; null: all. Mistral, and Qwen where it is used. */
     slidingWindow?: number | null;
-    /** Qwen2: layers from `maxWindowLayers` on have the window. */
+    /** Qwen: layers from `maxWindowLayers` on have the window. */
     useSlidingWindow?: boolean;
     maxWindowLayers?: number;
   };
 
-const NAMES = { llama: 'LlamaForCausalLM', mistral: 'MistralForCausalLM', qwen2: 'Qwen2ForCausalLM' } as const;
+const NAMES = {
+  llama: 'LlamaForCausalLM',
+  mistral: 'MistralForCausalLM',
+  qwen2: 'Qwen2ForCausalLM',
+  qwen3: 'Qwen3ForCausalLM',
+  gemma: 'GemmaForCausalLM',
+} as const satisfies Record<LlamaModelType, string>;
 
 /**
- * A decoder of the Llama family with its language-model head: Llama, Mistral and Qwen2.
+ * A decoder of the Llama family with its language-model head: Llama, Mistral, Qwen2, Qwen3 and Gemma.
  *
  * @example
  * const model = await LlamaForCausalLM.fromPretrained('models/stories260k');

@@ -9,7 +9,7 @@ import { noGrad } from '@burin/tensor';
 import { expectClose } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 import { expectGradients, expectSameFromFolder, expectSteadyGeneration } from './promises.js';
-import { ids, rng, temporaryFolders } from './support.js';
+import { ids, rng, temporaryFolders, tinyLlama } from './support.js';
 
 const folder = temporaryFolders();
 
@@ -19,6 +19,11 @@ type LanguageModel = CausalModel & PretrainedModel;
 
 /** One of each kind of decoder, and what its options change. */
 const DECODERS: [name: string, make: () => LanguageModel][] = [
+  [
+    'Qwen3',
+    () => tinyLlama({ modelType: 'qwen3', headDim: 8, useSlidingWindow: true, maxWindowLayers: 1, slidingWindow: 3 }),
+  ],
+  ['Gemma', () => tinyLlama({ modelType: 'gemma', headDim: 8, numKeyValueHeads: 1 })],
   ['GPT-2', () => GPT2LMHeadModel.create(GPT2, { rng: rng(1) })],
   [
     'GPT-2 with a head of its own and other scales',

@@ -281,7 +281,7 @@ describe('a folder that is loaded', () => {
 
   it('is refused where the architecture is another or unknown, with those that are known', async () => {
     const path = await saved('architecture');
-    const known = 'LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM';
+    const known = 'LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, GemmaForCausalLM';
     await expect(BertForMaskedLM.fromPretrained(path)).rejects.toThrow(
       `${path}/config.json: architectures must name a model known here: expected BertForMaskedLM, got 'LlamaForCausalLM'`,
     );
