@@ -1,13 +1,16 @@
 import {
   type AnyModel,
-  type BertForMaskedLM,
+  type CausalModel,
   ConfigError,
   fromPretrained,
   generate,
-  LlamaForCausalLM,
+  generateFromEncoder,
+  type ModelOutput,
+  type Seq2SeqModel,
+  type Seq2SeqOutput,
   tokenBatch,
 } from '@burin/models';
-import { noGrad } from '@burin/tensor';
+import { noGrad, type Tensor, tensor } from '@burin/tensor';
 import { type Case, Unsupported } from '../case.js';
 import type { HostTensor } from '../host-tensor.js';
 import { gradients, type Outcome, read } from '../outcome.js';
@@ -17,15 +20,19 @@ export async function models(c: Case): Promise<Outcome> {
   const model = await load(c);
   try {
     const results = await read(() => forwardAndBackward(c, model));
-    const { loss, ...tensors } = maskPadding(c, results);
+    const { loss, ...tensors } = maskPadding(c, model, results);
     const values = loss && { loss: loss.data[0]! };
-    if (!(model instanceof LlamaForCausalLM)) return { tensors, values: { ...values } };
     const generated = await generations(c, model);
     return { tensors: { ...tensors, ...generated.tensors }, values: { ...values, ...generated.values } };
   } finally {
     model.zeroGrad();
     model.dispose();
   }
+}
+
+function generations(c: Case, model: AnyModel): Promise<Outcome> | Outcome {
+  if (isSeq2Seq(model)) return answers(c, model);
+  return isCausal(model) ? continuations(c, model) : {};
 }
 
 async function load(c: Case): Promise<AnyModel> {
@@ -38,34 +45,49 @@ async function load(c: Case): Promise<AnyModel> {
   }
 }
 
+function isCausal(model: AnyModel): model is AnyModel & CausalModel {
+  return /(CausalLM|LMHeadModel)$/.test(model.architecture);
+}
+
+function isSeq2Seq(model: AnyModel): model is AnyModel & Seq2SeqModel {
+  return 'encode' in model;
+}
+
 function forwardAndBackward(c: Case, model: AnyModel) {
+  const given = (name: string) => (c.has(name) ? c.tensor(name) : null);
   const input = {
-    inputIds: c.tensor('input_ids'),
+    inputIds: given('input_ids'),
+    pixelValues: given('pixel_values'),
     attentionMask: c.has('attention_mask') ? c.mask('attention_mask') : null,
-    tokenTypeIds: c.has('token_type_ids') ? c.tensor('token_type_ids') : null,
-    labels: c.has('labels') ? c.tensor('labels') : null,
+    tokenTypeIds: given('token_type_ids'),
+    labels: given('labels'),
     outputHiddenStates: true,
   };
-  const { logits, loss, hiddenStates } = (model as BertForMaskedLM).forward(input); // the input that has everything
+  const forward = model.forward.bind(model) as (given: typeof input) => Partial<Seq2SeqOutput> & ModelOutput;
+  const { logits, loss, hiddenStates, encoderHiddenStates } = forward(input);
   loss?.backward();
-  const hidden = hiddenStates!.map((states, i) => [`hidden.${i}`, states]);
+  const states = (prefix: string, list: readonly Tensor[] | null | undefined) =>
+    Object.fromEntries((list ?? []).map((each, i) => [`${prefix}.${i}`, each]));
+  const hidden = encoderHiddenStates
+    ? { ...states('encoder_hidden', encoderHiddenStates), ...states('decoder_hidden', hiddenStates) }
+    : states('hidden', hiddenStates);
   const parameters = Object.fromEntries(model.namedParameters({ duplicates: true }));
-  return { logits, loss, ...Object.fromEntries(hidden), ...gradients(parameters) };
+  return { logits, loss, ...hidden, ...gradients(parameters) };
 }
 
 /** What has a row for each token counts only where there is a token. */
-function maskPadding(c: Case, results: Record<string, HostTensor>): Record<string, HostTensor> {
+function maskPadding(c: Case, model: AnyModel, results: Record<string, HostTensor>): Record<string, HostTensor> {
   if (!c.has('attention_mask')) return results;
   const mask = c.host('attention_mask');
-  const ofTokens = (name: string, { shape }: HostTensor) =>
-    (name === 'logits' || name.startsWith('hidden.')) && shape.length === 3;
+  const names = isSeq2Seq(model) ? /^encoder_hidden\./ : /^(logits$|hidden\.)/; // the mask is of the encoder's tokens
+  const ofTokens = (name: string, { shape }: HostTensor) => names.test(name) && shape.length === 3;
   return Object.fromEntries(
     Object.entries(results).map(([name, result]) => [name, ofTokens(name, result) ? { ...result, mask } : result]),
   );
 }
 
 /** Greedy continuations, of one prompt and of a batch with padding on the left. */
-async function generations(c: Case, model: LlamaForCausalLM): Promise<Required<Pick<Outcome, 'tensors' | 'values'>>> {
+async function continuations(c: Case, model: CausalModel): Promise<Outcome> {
   const tensors: Record<string, HostTensor> = {};
   let smallest = Infinity;
   for (const name of ['generate', 'generate_batch']) {
@@ -82,18 +104,43 @@ async function generations(c: Case, model: LlamaForCausalLM): Promise<Required<P
   return { tensors, values: { 'generate.smallest_top1_top2_margin': smallest } };
 }
 
+/** The greedy answer to the first source. */
+async function answers(c: Case, model: Seq2SeqModel): Promise<Outcome> {
+  if (!c.has('generate.output')) return {};
+  const source = rowsOf(c.host('input_ids'))[0]!;
+  const mask = c.has('attention_mask') ? rowsOf(c.host('attention_mask'))[0]! : source.map(() => 1);
+  const real = source.filter((_, t) => mask[t] === 1);
+  const maxNewTokens = c.host('generate.output').shape[1]! - 1;
+  const [row] = await generateFromEncoder(model, [real], { maxNewTokens, eosTokenIds: [] });
+  const { logits } = await read(() => {
+    const row1 = (ids: number[]) => tensor(Int32Array.from(ids), [1, ids.length]);
+    const memory = noGrad(() => model.encode({ inputIds: row1(real) }).states);
+    return { logits: noGrad(() => model.decode({ inputIds: row1(row!.slice(0, -1)), memory }).logits) };
+  });
+  return {
+    tensors: { 'generate.output': { shape: [1, row!.length], data: Int32Array.from(row!) } },
+    values: { 'generate.smallest_top1_top2_margin': smallestGap(logits!, () => true) },
+  };
+}
+
 /** How far the largest logit lies above the second wherever a token was chosen, in one pass over whole texts. */
-async function smallestMargin(model: LlamaForCausalLM, texts: number[][], chosen: number): Promise<number> {
+async function smallestMargin(model: CausalModel, texts: number[][], chosen: number): Promise<number> {
   const { logits } = await read(() => {
     const batch = tokenBatch(texts, { vocabSize: model.config.vocabSize, paddingSide: 'left' });
     return { logits: noGrad(() => model.forward(batch).logits) };
   });
-  const [, tokens, vocab] = logits!.shape as [number, number, number];
+  const tokens = logits!.shape[1]!;
+  // what the places before foretell was given, what the last one does is not there
+  return smallestGap(logits!, (row) => row % tokens >= tokens - 1 - chosen && row % tokens < tokens - 1);
+}
+
+/** The smallest distance between the two largest logits of the rows that count. */
+function smallestGap({ shape, data }: HostTensor, counts: (row: number) => boolean): number {
+  const vocab = shape.at(-1)!;
   let smallest = Infinity;
-  for (let row = 0; row < texts.length * tokens; row++) {
-    const t = row % tokens;
-    if (t < tokens - 1 - chosen || t === tokens - 1) continue; // what these places foretell was given, or is not there
-    const [first, second] = logits!.data.slice(row * vocab, (row + 1) * vocab).sort((a, b) => b - a);
+  for (let row = 0; row < data.length / vocab; row++) {
+    if (!counts(row)) continue;
+    const [first, second] = data.slice(row * vocab, (row + 1) * vocab).sort((a, b) => b - a);
     smallest = Math.min(smallest, first! - second!);
   }
   return smallest;

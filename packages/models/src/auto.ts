@@ -1,21 +1,8 @@
-import { type BertForMaskedLM, maskedLmArchitectures } from './bert-for-masked-lm.js';
-import {
-  type BertForSequenceClassification,
-  bertClassificationArchitectures,
-} from './bert-for-sequence-classification.js';
-import { causalArchitectures, type LlamaForCausalLM } from './llama-for-causal-lm.js';
-import {
-  type LlamaForSequenceClassification,
-  sequenceClassificationArchitectures,
-} from './llama-for-sequence-classification.js';
+import { architectures } from './architectures.js';
 import { type LoadOptions, loadPretrained } from './load-pretrained.js';
 
 /** Any model of this package. */
-export type AnyModel =
-  | LlamaForCausalLM
-  | LlamaForSequenceClassification
-  | BertForMaskedLM
-  | BertForSequenceClassification;
+export type AnyModel = ReturnType<(typeof architectures)[number]['fromConfig']>;
 
 /**
  * Reads a Hugging Face folder as whatever config.json's `architectures` says.
@@ -25,14 +12,5 @@ export type AnyModel =
  * const model = await fromPretrained('models/bert-base');
  */
 export function fromPretrained(folder: string, options?: LoadOptions): Promise<AnyModel> {
-  return loadPretrained<AnyModel>(
-    folder,
-    [
-      ...causalArchitectures,
-      ...sequenceClassificationArchitectures,
-      ...maskedLmArchitectures,
-      ...bertClassificationArchitectures,
-    ],
-    options,
-  );
+  return loadPretrained<AnyModel>(folder, architectures, options);
 }

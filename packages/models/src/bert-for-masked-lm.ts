@@ -1,15 +1,13 @@
 import { activationOf } from '@burin/ffn';
 import { init, type Linear, type LinearLike, Module, type Parameter } from '@burin/nn';
 import { LayerNorm } from '@burin/norm';
-import { type Generator, scope, type Tensor } from '@burin/tensor';
-import { bertConfig, bertWeightCount } from './bert-config.js';
+import { scope, type Tensor } from '@burin/tensor';
+import { type BertConfig, bert } from './bert-config.js';
 import { BertModel } from './bert-model.js';
 import type { BertInput, BertParts } from './bert-parts.js';
-import { type BertOptions, BertWithHead, newParts } from './bert-with-head.js';
-import { labelLoss } from './heads.js';
-import { type LoadOptions, loadPretrained } from './load-pretrained.js';
+import { FamilyModel } from './family.js';
+import { labelledOutput } from './heads.js';
 import type { LossInput, ModelOutput } from './model-input.js';
-import type { Architecture } from './pretrained-model.js';
 import { tiedHead } from './weights.js';
 
 class BertTransform extends Module {
@@ -60,40 +58,24 @@ class BertMlmHead extends Module {
 }
 
 /** BERT with its masked-language-model head: says what each token is. */
-export class BertForMaskedLM extends BertWithHead {
+export class BertForMaskedLM extends FamilyModel<BertConfig> {
+  static readonly architecture = 'BertForMaskedLM';
+  static readonly family = bert;
+  readonly bert: BertModel;
   readonly cls: BertMlmHead;
-  readonly architecture = 'BertForMaskedLM';
 
   constructor(parts: BertParts) {
-    super(new BertModel(parts, { pooler: false }));
+    super();
+    this.bert = new BertModel(parts, { pooler: false });
     this.cls = new BertMlmHead(new BertPredictions(this.bert, parts));
   }
 
-  /** A new one with random weights. @throws ConfigError that names an option */
-  static create(options: BertOptions, { rng }: { rng: Generator }): BertForMaskedLM {
-    return new BertForMaskedLM(newParts(options, rng, 'BertForMaskedLM.create'));
-  }
-
-  /** Reads a Hugging Face folder. @throws see {@link loadPretrained} */
-  static fromPretrained(folder: string, options?: LoadOptions): Promise<BertForMaskedLM> {
-    return loadPretrained(folder, maskedLmArchitectures, options);
+  get config(): BertConfig {
+    return this.bert.config;
   }
 
   /** Logits `[B, T, V]`, and the loss of `labels` `[B, T]`, which are not moved. */
   forward(input: BertInput & LossInput): ModelOutput {
-    return scope(() => {
-      const { states, hiddenStates } = this.bert.forward(input);
-      const logits = this.cls.predictions.forward(states);
-      return { logits, loss: labelLoss(logits, input), hiddenStates };
-    });
+    return scope(() => labelledOutput(this.cls.predictions, this.bert.forward(input), input));
   }
 }
-
-/** The masked language models of this family, by config.json's names. */
-export const maskedLmArchitectures: readonly Architecture<BertForMaskedLM>[] = [
-  {
-    architecture: 'BertForMaskedLM',
-    weightCount: (raw, where) => bertWeightCount(bertConfig(raw, where)),
-    fromConfig: (raw, weights, where, rng) => new BertForMaskedLM({ config: bertConfig(raw, where), weights, rng }),
-  },
-];

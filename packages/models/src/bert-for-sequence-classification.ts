@@ -1,35 +1,31 @@
 import type { Dropout, LinearLike } from '@burin/nn';
-import { type Generator, scope } from '@burin/tensor';
-import { bertConfig, bertWeightCount } from './bert-config.js';
+import { scope } from '@burin/tensor';
+import { type BertConfig, bert } from './bert-config.js';
 import { BertModel } from './bert-model.js';
-import { type BertInput, type BertParts, drop, dropoutOf } from './bert-parts.js';
-import { type BertOptions, BertWithHead, newParts } from './bert-with-head.js';
+import type { BertInput, BertParts } from './bert-parts.js';
+import { drop, dropoutOf } from './drop.js';
+import { FamilyModel } from './family.js';
 import { labelLoss } from './heads.js';
-import { type LoadOptions, loadPretrained } from './load-pretrained.js';
 import type { LossInput, ModelOutput } from './model-input.js';
-import type { Architecture } from './pretrained-model.js';
 
 /** BERT that gives each text one of `numLabels` classes, read at its first token through the pooler. */
-export class BertForSequenceClassification extends BertWithHead {
+export class BertForSequenceClassification extends FamilyModel<BertConfig> {
+  static readonly architecture = 'BertForSequenceClassification';
+  static readonly family = bert;
+  readonly bert: BertModel;
   readonly classifier: LinearLike; // [C] -> [labels]
   readonly dropout: Dropout | null;
-  readonly architecture = 'BertForSequenceClassification';
 
   constructor(parts: BertParts) {
-    super(new BertModel(parts, { pooler: true }));
+    super();
     const { hiddenSize, numLabels, classifierDropout } = parts.config;
+    this.bert = new BertModel(parts, { pooler: true });
     this.classifier = parts.weights.linear(hiddenSize, numLabels, { bias: true });
     this.dropout = dropoutOf(classifierDropout, parts.rng);
   }
 
-  /** A new one with random weights. @throws ConfigError that names an option */
-  static create(options: BertOptions, { rng }: { rng: Generator }): BertForSequenceClassification {
-    return new BertForSequenceClassification(newParts(options, rng, 'BertForSequenceClassification.create'));
-  }
-
-  /** Reads a Hugging Face folder. @throws see {@link loadPretrained} */
-  static fromPretrained(folder: string, options?: LoadOptions): Promise<BertForSequenceClassification> {
-    return loadPretrained(folder, bertClassificationArchitectures, options);
+  get config(): BertConfig {
+    return this.bert.config;
   }
 
   /** Logits `[B, labels]`, and the loss of `labels` `[B]`. */
@@ -42,13 +38,3 @@ export class BertForSequenceClassification extends BertWithHead {
     });
   }
 }
-
-/** The classifiers of this family, by config.json's names. */
-export const bertClassificationArchitectures: readonly Architecture<BertForSequenceClassification>[] = [
-  {
-    architecture: 'BertForSequenceClassification',
-    weightCount: (raw, where) => bertWeightCount(bertConfig(raw, where)),
-    fromConfig: (raw, weights, where, rng) =>
-      new BertForSequenceClassification({ config: bertConfig(raw, where), weights, rng }),
-  },
-];

@@ -3,7 +3,8 @@ import { activationOf } from '@burin/ffn';
 import { type Dropout, type LinearLike, Module } from '@burin/nn';
 import { LayerNorm } from '@burin/norm';
 import { type Generator, scope, type Tensor } from '@burin/tensor';
-import { type BertInput, type BertParts, drop, dropoutOf } from './bert-parts.js';
+import type { BertInput, BertParts } from './bert-parts.js';
+import { drop, dropoutOf } from './drop.js';
 
 /** A linear, dropped out, added to what went in before, normed: the end of both halves of a layer. */
 class BertOutput extends Module {

@@ -4,6 +4,7 @@ import type { BertConfig } from './bert-config.js';
 import { BertEmbeddings } from './bert-embeddings.js';
 import { BertLayer } from './bert-layer.js';
 import type { BertInput, BertParts } from './bert-parts.js';
+import { firstTokenStates, type States } from './heads.js';
 
 class BertEncoder extends Module {
   readonly layer: BertLayer[];
@@ -24,13 +25,12 @@ class BertPooler extends Module {
 
   /** `tanh(dense(state of the first token))`, `[B, T, C] -> [B, C]`. */
   forward(states: Tensor): Tensor {
-    const [B, , C] = states.shape as [number, number, number];
-    return this.dense.forward(states.narrow(1, 0, 1).reshape([B, C])).tanh();
+    return this.dense.forward(firstTokenStates(states)).tanh();
   }
 }
 
 /**
- * The encoder without a head: `[B, T]` ids -> `[B, T, C]` states.
+ * The encoder without a head, BERT's or RoBERTa's: `[B, T]` ids -> `[B, T, C]` states.
  *
  * @see Devlin et al. 2019, https://arxiv.org/abs/1810.04805
  */
@@ -54,7 +54,7 @@ export class BertModel extends Module {
    *
    * @throws ShapeError or DtypeError if a tensor does not fit `inputIds`; RangeError if a position is beyond the table
    */
-  forward(input: BertInput): { states: Tensor; hiddenStates: Tensor[] | null } {
+  forward(input: BertInput): States {
     return scope(() => {
       let states = this.embeddings.forward(input);
       const hiddenStates = input.outputHiddenStates ? [states] : null;

@@ -1,6 +1,6 @@
 import { KeyValueCache } from '@burin/attention';
 import { noGrad, scope, type Tensor, tensor } from '@burin/tensor';
-import type { LlamaForCausalLM } from './llama-for-causal-lm.js';
+import type { NextTokenModel } from './causal-model.js';
 import { tokenBatch } from './model-input.js';
 
 /** The rows of one call of `generate` as they grow. */
@@ -8,21 +8,17 @@ export class Decoding {
   readonly rows: number[][]; // prompts and what was added
   readonly ended: boolean[];
   private readonly fed: number[][]; // what the model sees: a row that has ended goes on with 0, whose logits are not used
-  private readonly model: LlamaForCausalLM;
+  private readonly model: NextTokenModel;
   private readonly cache: KeyValueCache[] | null;
 
-  constructor(
-    model: LlamaForCausalLM,
-    prompts: readonly (readonly number[])[],
-    maxNewTokens: number,
-    useCache: boolean,
-  ) {
+  constructor(model: NextTokenModel, prompts: readonly (readonly number[])[], maxNewTokens: number, useCache: boolean) {
     if (!Number.isInteger(maxNewTokens) || maxNewTokens < 0) {
       throw new RangeError(`generate: maxNewTokens must be a whole number of 0 or more, got ${maxNewTokens}`);
     }
     const longest = Math.max(0, ...prompts.map((prompt) => prompt.length));
     const limit = model.config.maxPositionEmbeddings;
-    if (longest + maxNewTokens > limit) {
+    if (longest + maxNewTokens - 1 > limit) {
+      // the last token is not read
       throw new RangeError(
         `generate: ${longest} tokens and ${maxNewTokens} more do not fit the model's ${limit} positions; ask for fewer`,
       );
@@ -32,7 +28,8 @@ export class Decoding {
     this.fed = prompts.map((prompt) => [...prompt]);
     this.ended = prompts.map(() => false);
     const capacity = Math.max(1, longest + maxNewTokens);
-    this.cache = useCache ? model.model.layers.map(() => new KeyValueCache({ capacity })) : null;
+    const layers = model.config.numHiddenLayers;
+    this.cache = useCache ? Array.from({ length: layers }, () => new KeyValueCache({ capacity })) : null;
   }
 
   get finished(): boolean {

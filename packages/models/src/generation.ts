@@ -1,6 +1,7 @@
+import type { Module } from '@burin/nn';
 import { type Generator, rand } from '@burin/tensor';
+import type { CausalModel, NextTokenModel } from './causal-model.js';
 import { Decoding } from './decoding.js';
-import type { LlamaForCausalLM } from './llama-for-causal-lm.js';
 import {
   drawToken,
   type LogitsProcessor,
@@ -46,15 +47,22 @@ export interface GenerateOptions {
  * const [ids] = await generate(model, [tokenizer.encode('Once upon a time')], { maxNewTokens: 50 });
  */
 export async function generate(
-  model: LlamaForCausalLM,
+  model: CausalModel,
   prompts: readonly (readonly number[])[],
   options: GenerateOptions = {},
+): Promise<number[][]> {
+  return inEvaluation(model, () => continueRows(model, prompts, options));
+}
+
+/** The same for whatever says which token is next. */
+export async function continueRows(
+  model: NextTokenModel,
+  prompts: readonly (readonly number[])[],
+  options: GenerateOptions,
 ): Promise<number[][]> {
   const { maxNewTokens = 20, useCache = true, eosTokenIds = model.config.eosTokenIds } = options;
   const pick = chooser(options);
   const run = new Decoding(model, prompts, maxNewTokens, useCache);
-  const training = [...model.namedModules()].filter(([, module]) => module.training);
-  model.eval();
   try {
     for (let step = 0; step < maxNewTokens && !run.finished; step++) {
       const logits = await run.nextLogits();
@@ -65,9 +73,19 @@ export async function generate(
     }
   } finally {
     run.dispose();
-    for (const [, module] of training) module.training = true;
   }
   return run.rows;
+}
+
+/** Runs `body` with a model in evaluation mode; each part is as it was when it is done. */
+export async function inEvaluation<T>(model: Module, body: () => Promise<T>): Promise<T> {
+  const training = [...model.namedModules()].filter(([, module]) => module.training);
+  model.eval();
+  try {
+    return await body();
+  } finally {
+    for (const [, module] of training) module.training = true;
+  }
 }
 
 /** The processors that the options ask for, in Hugging Face's order. */

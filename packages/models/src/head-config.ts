@@ -1,8 +1,18 @@
 import type { ConfigReader } from './config-reader.js';
 
-/** One id or several, as generation stops at any of them. */
-export function tokenIds(config: ConfigReader, key: string): number[] {
-  const value = config.raw[key] ?? [];
+/** Most layers of a model; the largest that are known have a few hundred. */
+const MOST_LAYERS = 10_000;
+
+/** How many layers there are. */
+export function layerCount(config: ConfigReader, key: string, fallback?: number): number {
+  const layers = config.integer(key, fallback);
+  if (layers > MOST_LAYERS) throw config.complaint(key, `at most ${MOST_LAYERS}`);
+  return layers;
+}
+
+/** One id or several, as generation stops at any of them; `fallback` where the key is not there, nothing where it is null. */
+export function tokenIds(config: ConfigReader, key: string, fallback?: number): number[] {
+  const value = (config.raw[key] === undefined ? fallback : config.raw[key]) ?? [];
   const ids: unknown[] = Array.isArray(value) ? value : [value];
   if (ids.every((id): id is number => Number.isInteger(id) && (id as number) >= 0)) return ids;
   throw config.complaint(key, 'a token id or a list of them');

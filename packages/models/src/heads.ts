@@ -1,11 +1,42 @@
 import { crossEntropy } from '@burin/nn';
 import { arange, cat, embedding, full, narrow, type Tensor } from '@burin/tensor';
-import type { LossInput } from './model-input.js';
+import type { CausalInput } from './causal-model.js';
+import type { LossInput, ModelOutput } from './model-input.js';
 
 const IGNORE = -100;
 
+/** What a model returns that has its states. */
+export interface States {
+  states: Tensor; // [B, T, C], the last
+  hiddenStates: Tensor[] | null;
+}
+
+/** A layer that makes logits of states. */
+interface Head {
+  forward(x: Tensor): Tensor;
+}
+
+/** What the head of a language model makes of its decoder's states: logits `[B, T, V]` and the loss of labels. */
+export function causalOutput(
+  head: Head,
+  { states, hiddenStates }: States,
+  input: CausalInput & LossInput,
+): ModelOutput {
+  const tokens = states.shape[1]!;
+  const wanted = Math.min(input.logitsToKeep ?? tokens, tokens);
+  const kept = wanted === tokens ? states : states.narrow(1, tokens - wanted, wanted);
+  const logits = head.forward(kept); // [B, T, V]
+  return { logits, loss: causalLoss(logits, input), hiddenStates };
+}
+
+/** What a head makes of each token's state: logits `[B, T, V]`, and the loss of `labels` `[B, T]`, which are not moved. */
+export function labelledOutput(head: Head, { states, hiddenStates }: States, input: LossInput): ModelOutput {
+  const logits = head.forward(states);
+  return { logits, loss: labelLoss(logits, input), hiddenStates };
+}
+
 /** Cross entropy of each token's logits against the next token's label. @returns a scalar, or null without labels */
-export function causalLoss(logits: Tensor, { labels, numItemsInBatch }: LossInput): Tensor | null {
+function causalLoss(logits: Tensor, { labels, numItemsInBatch }: LossInput): Tensor | null {
   if (!labels) return null;
   return labelLoss(logits, { labels: nextLabels(labels), numItemsInBatch: numItemsInBatch ?? null });
 }
@@ -22,6 +53,12 @@ export function labelLoss(logits: Tensor, { labels, numItemsInBatch }: LossInput
   if (!labels) return null;
   if (numItemsInBatch === undefined || numItemsInBatch === null) return crossEntropy(logits, labels);
   return crossEntropy(logits, labels, { reduction: 'sum' }).div(numItemsInBatch);
+}
+
+/** The state of each row's first token: `[B, T, C] -> [B, C]`. */
+export function firstTokenStates(states: Tensor): Tensor {
+  const [batch, , width] = states.shape as [number, number, number];
+  return states.narrow(1, 0, 1).reshape([batch, width]);
 }
 
 /** The state of each row's last real token: `[B, T, C] -> [B, C]`. Real tokens are those that the mask says are. */

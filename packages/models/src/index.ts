@@ -1,13 +1,36 @@
 export { type AnyModel, fromPretrained } from './auto.js';
-export { type BertConfig, bertConfig } from './bert-config.js';
+export { type BartConfig, type BartOptions, type BartStackConfig, bartConfig } from './bart-config.js';
+export { BartForConditionalGeneration } from './bart-for-conditional-generation.js';
+export { type BertConfig, type BertModelType, type BertOptions, bertConfig } from './bert-config.js';
 export { BertForMaskedLM } from './bert-for-masked-lm.js';
+export { BertForQuestionAnswering } from './bert-for-question-answering.js';
 export { BertForSequenceClassification } from './bert-for-sequence-classification.js';
+export { BertForTokenClassification } from './bert-for-token-classification.js';
 export { BertModel } from './bert-model.js';
 export type { BertInput } from './bert-parts.js';
-export type { BertOptions } from './bert-with-head.js';
 export { ByteTokenizer } from './byte-tokenizer.js';
+export type { CausalInput, CausalModel, NextTokenModel } from './causal-model.js';
 export { ConfigError, type RawConfig } from './config-reader.js';
+export { type DistilBertConfig, type DistilBertOptions, distilBertConfig } from './distilbert-config.js';
+export { DistilBertForMaskedLM } from './distilbert-for-masked-lm.js';
+export { DistilBertForQuestionAnswering } from './distilbert-for-question-answering.js';
+export { DistilBertForSequenceClassification } from './distilbert-for-sequence-classification.js';
+export { DistilBertForTokenClassification } from './distilbert-for-token-classification.js';
+export { type DistilBertInput, DistilBertModel } from './distilbert-model.js';
+export {
+  architectureOf,
+  type Family,
+  type FamilyClass,
+  type FamilyConfig,
+  FamilyModel,
+  type ModelParts,
+} from './family.js';
+export { generateFromEncoder } from './generate-from-encoder.js';
 export { type GenerateOptions, generate, processorsOf } from './generation.js';
+export { type Gpt2Config, type Gpt2Options, gpt2Config } from './gpt2-config.js';
+export { GPT2ForSequenceClassification } from './gpt2-for-sequence-classification.js';
+export { GPT2LMHeadModel } from './gpt2-lm-head-model.js';
+export { GPT2Model } from './gpt2-model.js';
 export { type LlamaConfig, type LlamaModelType, llamaConfig } from './llama-config.js';
 export { LlamaForCausalLM, type LlamaOptions } from './llama-for-causal-lm.js';
 export { LlamaForSequenceClassification } from './llama-for-sequence-classification.js';
@@ -35,6 +58,17 @@ export {
   tokenBatch,
 } from './model-input.js';
 export { type Architecture, PretrainedModel } from './pretrained-model.js';
+export { RobertaForMaskedLM } from './roberta-for-masked-lm.js';
+export { RobertaForQuestionAnswering } from './roberta-for-question-answering.js';
+export { RobertaForSequenceClassification } from './roberta-for-sequence-classification.js';
+export { RobertaForTokenClassification } from './roberta-for-token-classification.js';
 export { type SaveOptions, savePretrained } from './save-pretrained.js';
+export type { DecoderInput, EncoderInput, Seq2SeqInput, Seq2SeqModel, Seq2SeqOutput } from './seq2seq-model.js';
+export type { SpanInput, SpanOutput } from './span-output.js';
+export { type T5Config, type T5Options, t5Config } from './t5-config.js';
+export { T5ForConditionalGeneration } from './t5-for-conditional-generation.js';
 export { type TextTokenizer, Tokenizer } from './tokenizer.js';
+export { type ViTConfig, type ViTOptions, vitConfig } from './vit-config.js';
+export { ViTForImageClassification } from './vit-for-image-classification.js';
+export { type ViTInput, ViTModel } from './vit-model.js';
 export { blankWeights, randomWeights, type Weights } from './weights.js';

@@ -1,11 +1,11 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
 import type { RotaryScaling } from '@burin/nn';
 import { ConfigReader, type RawConfig } from './config-reader.js';
-import { numLabels, tokenIds } from './head-config.js';
+import { layerCount, numLabels, tokenIds } from './head-config.js';
 import { ropeConfig } from './rope-config.js';
 
 /** What the members of the family call themselves in `model_type`. */
-export type LlamaModelType = 'llama' | 'mistral' | 'qwen2';
+export type LlamaModelType = 'llama' | 'mistral' | 'qwen2' | 'qwen3' | 'gemma';
 
 /** A decoder of the Llama family (Touvron et al. 2023, https://arxiv.org/abs/2302.13971), by config.json's names. */
 export interface LlamaConfig {
@@ -27,6 +27,12 @@ export interface LlamaConfig {
   /** Bias of the output projection. */
   readonly outputBias: boolean;
   readonly mlpBias: boolean;
+  /** Queries and keys are normed over each head (Qwen3). */
+  readonly qkNorm: boolean;
+  /** Norms multiply by 1 + weight (Gemma). */
+  readonly unitOffsetNorm: boolean;
+  /** Factor on the embeddings: √C in Gemma, else 1. */
+  readonly embeddingScale: number;
   readonly attentionDropout: number;
   /** A query sees the keys less than this many positions back; null: all. One value a layer. */
   readonly slidingWindows: readonly (number | null)[];
@@ -44,13 +50,15 @@ export interface LlamaConfig {
 
 /** What transformers takes where config.json is silent. */
 const DEFAULTS = {
-  llama: { kvHeads: null, maxPositions: 2048 },
-  mistral: { kvHeads: 8, maxPositions: 131072 },
-  qwen2: { kvHeads: 32, maxPositions: 32768 },
-} as const;
+  llama: { kvHeads: null, headDim: null, maxPositions: 2048, activation: 'silu', tied: false },
+  mistral: { kvHeads: 8, headDim: null, maxPositions: 131072, activation: 'silu', tied: false },
+  qwen2: { kvHeads: 32, headDim: null, maxPositions: 32768, activation: 'silu', tied: false },
+  qwen3: { kvHeads: 32, headDim: 128, maxPositions: 32768, activation: 'silu', tied: false },
+  gemma: { kvHeads: 16, headDim: 256, maxPositions: 8192, activation: 'gelu_pytorch_tanh', tied: true },
+} as const satisfies Record<LlamaModelType, object>;
 
 /**
- * Reads config.json of a Llama, Mistral or Qwen2.
+ * Reads config.json of a Llama, Mistral, Qwen2, Qwen3 or Gemma.
  *
  * @param where - put before each message
  * @param expected - the member that `architectures` names; another `model_type` is an error
@@ -58,27 +66,31 @@ const DEFAULTS = {
  */
 export function llamaConfig(raw: unknown, where = 'config.json', expected?: LlamaModelType): LlamaConfig {
   const config = new ConfigReader(raw, where);
-  const types = expected ? [expected] : (['llama', 'mistral', 'qwen2'] as const);
+  const types = expected ? [expected] : (Object.keys(DEFAULTS) as LlamaModelType[]);
+
   const modelType = config.choice<LlamaModelType>('model_type', types, types[0]);
   config.expect('pretraining_tp', 1);
-  const numHiddenLayers = config.integer('num_hidden_layers');
-  const attentionBias = config.boolean('attention_bias', false);
+  const numHiddenLayers = layerCount(config, 'num_hidden_layers');
+  if (modelType === 'gemma') config.expect('use_bidirectional_attention', false);
+  const sizes = headSizes(config, modelType);
   return {
     modelType,
     vocabSize: config.integer('vocab_size'),
     intermediateSize: config.integer('intermediate_size'),
     numHiddenLayers,
-    ...headSizes(config, modelType),
+    ...sizes,
     maxPositionEmbeddings: config.integer('max_position_embeddings', DEFAULTS[modelType].maxPositions),
-    hiddenAct: config.choice('hidden_act', activationNames, 'silu'),
+    hiddenAct: activation(config, modelType),
     rmsNormEps: config.positive('rms_norm_eps', 1e-6),
     ...ropeConfig(config),
-    qkvBias: modelType === 'qwen2' || (modelType === 'llama' && attentionBias),
-    outputBias: modelType === 'llama' && attentionBias,
+    ...attentionBiases(config, modelType),
     mlpBias: modelType === 'llama' && config.boolean('mlp_bias', false),
+    qkNorm: modelType === 'qwen3',
+    unitOffsetNorm: modelType === 'gemma',
+    embeddingScale: modelType === 'gemma' ? Math.sqrt(sizes.hiddenSize) : 1,
     attentionDropout: config.probability('attention_dropout', 0),
     slidingWindows: slidingWindows(config, modelType, numHiddenLayers),
-    tieWordEmbeddings: config.boolean('tie_word_embeddings', false),
+    tieWordEmbeddings: config.boolean('tie_word_embeddings', DEFAULTS[modelType].tied),
     initializerRange: config.nonNegative('initializer_range', 0.02),
     padTokenId: config.integerOrNull('pad_token_id', -1),
     bosTokenId: config.integerOrNull('bos_token_id'),
@@ -88,11 +100,23 @@ export function llamaConfig(raw: unknown, where = 'config.json', expected?: Llam
   };
 }
 
+/** Gemma's newer key goes first. */
+function activation(config: ConfigReader, modelType: LlamaModelType): ActivationName {
+  const key = modelType === 'gemma' && config.has('hidden_activation') ? 'hidden_activation' : 'hidden_act';
+  return config.choice(key, activationNames, DEFAULTS[modelType].activation);
+}
+
+/** Mistral has no biases, Qwen2 always three; the others say. */
+function attentionBiases(config: ConfigReader, modelType: LlamaModelType) {
+  const all = config.boolean('attention_bias', false) && modelType !== 'mistral' && modelType !== 'qwen2';
+  return { qkvBias: all || modelType === 'qwen2', outputBias: all };
+}
+
 function headSizes(config: ConfigReader, modelType: LlamaModelType) {
   const hiddenSize = config.integer('hidden_size');
   const heads = config.integer('num_attention_heads');
   const kvHeads = config.integer('num_key_value_heads', DEFAULTS[modelType].kvHeads ?? heads);
-  const headDim = config.integerOrNull('head_dim', 1) ?? hiddenSize / heads;
+  const headDim = config.integerOrNull('head_dim', 1) ?? DEFAULTS[modelType].headDim ?? hiddenSize / heads;
   if (!Number.isInteger(headDim)) {
     throw config.complaint('num_attention_heads', `a divisor of hidden_size ${hiddenSize}`);
   }
@@ -104,18 +128,14 @@ function headSizes(config: ConfigReader, modelType: LlamaModelType) {
   return { hiddenSize, numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim };
 }
 
-/** Most layers of a model; the largest that are known have a few hundred. */
-const MOST_LAYERS = 10_000;
-
 function slidingWindows(config: ConfigReader, modelType: LlamaModelType, layers: number): (number | null)[] {
-  if (layers > MOST_LAYERS) throw config.complaint('num_hidden_layers', `at most ${MOST_LAYERS}`);
   const all = (value: number | null) => new Array<number | null>(layers).fill(value);
-  if (modelType === 'llama') return all(null);
+  if (modelType === 'llama' || modelType === 'gemma') return all(null);
   // null says that there is none; only a key that is not there takes transformers' default
   const window = config.raw.sliding_window === undefined ? 4096 : config.integerOrNull('sliding_window', 1);
   if (modelType === 'mistral') return all(window);
   if (!config.boolean('use_sliding_window', false)) return all(null);
-  const first = config.integer('max_window_layers', 28, 0); // Qwen2: layers from here on slide
+  const first = config.integer('max_window_layers', 28, 0); // Qwen2 and 3: layers from here on slide
   const types = config.raw.layer_types;
   return all(null).map((_, layer) => {
     const slides = Array.isArray(types) ? types[layer] === 'sliding_attention' : layer >= first;

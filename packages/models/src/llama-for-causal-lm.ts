@@ -1,7 +1,8 @@
 import { Linear, linearCrossEntropy } from '@burin/nn';
 import { type Generator, scope, type Tensor } from '@burin/tensor';
+import type { CausalInput } from './causal-model.js';
 import type { RawConfig } from './config-reader.js';
-import { causalLoss, nextLabels } from './heads.js';
+import { causalOutput, nextLabels } from './heads.js';
 import { type LlamaConfig, type LlamaModelType, llamaConfig, llamaWeightCount } from './llama-config.js';
 import { LlamaModel } from './llama-model.js';
 import { type LoadOptions, loadPretrained } from './load-pretrained.js';
@@ -12,25 +13,39 @@ import { type SaveOptions, savePretrained } from './save-pretrained.js';
 import { randomWeights, tiedHead, type Weights } from './weights.js';
 
 /** What follows from other keys of config.json. */
-type Derived = 'raw' | 'eosTokenIds' | 'slidingWindows' | 'qkvBias' | 'outputBias';
+type Derived =
+  | 'raw'
+  | 'eosTokenIds'
+  | 'slidingWindows'
+  | 'qkvBias'
+  | 'outputBias'
+  | 'qkNorm'
+  | 'unitOffsetNorm'
+  | 'embeddingScale';
 
-/** Options of a Llama, Mistral (`modelType: 'mistral'`) or Qwen2 made in code: config.json's keys in camelCase. */
+/** Options of a Llama, or by `modelType` a Mistral, Qwen2, Qwen3 or Gemma, made in code: config.json's keys in camelCase. */
 export type LlamaOptions = Partial<Omit<LlamaConfig, Derived>> &
   Pick<LlamaConfig, 'vocabSize' | 'hiddenSize' | 'intermediateSize' | 'numHiddenLayers' | 'numAttentionHeads'> & {
     eosTokenId?: number | number[];
-    /** Biases of all projections of the attention; Llama only. */
+    /** Biases of all projections of the attention; not Mistral, and Qwen2 has its own. */
     attentionBias?: boolean;
-    /** A query sees the keys less than this many positions back; null: all. Mistral, and Qwen2 where it is used. */
+    /** A query sees the keys less than this many positions back; null: all. Mistral, and Qwen where it is used. */
     slidingWindow?: number | null;
-    /** Qwen2: layers from `maxWindowLayers` on have the window. */
+    /** Qwen: layers from `maxWindowLayers` on have the window. */
     useSlidingWindow?: boolean;
     maxWindowLayers?: number;
   };
 
-const NAMES = { llama: 'LlamaForCausalLM', mistral: 'MistralForCausalLM', qwen2: 'Qwen2ForCausalLM' } as const;
+const NAMES = {
+  llama: 'LlamaForCausalLM',
+  mistral: 'MistralForCausalLM',
+  qwen2: 'Qwen2ForCausalLM',
+  qwen3: 'Qwen3ForCausalLM',
+  gemma: 'GemmaForCausalLM',
+} as const satisfies Record<LlamaModelType, string>;
 
 /**
- * A decoder of the Llama family with its language-model head: Llama, Mistral and Qwen2.
+ * A decoder of the Llama family with its language-model head: Llama, Mistral, Qwen2, Qwen3 and Gemma.
  *
  * @example
  * const model = await LlamaForCausalLM.fromPretrained('models/stories260k');
@@ -87,18 +102,10 @@ export class LlamaForCausalLM extends PretrainedModel {
    * Logits of the next token at each place, `[B, T, V]`, and the loss of `labels` `[B, T]`: label t says what token t is;
    * they are moved by one here.
    *
-   * @param input.logitsToKeep - logits of the last so many tokens only: generation needs one. Takes no labels.
    * @throws ShapeError or DtypeError if a tensor does not fit `inputIds`
    */
-  forward(input: ModelInput & LossInput & { logitsToKeep?: number }): ModelOutput {
-    return scope(() => {
-      const { states, hiddenStates } = this.model.forward(input);
-      const tokens = states.shape[1]!;
-      const wanted = Math.min(input.logitsToKeep ?? tokens, tokens);
-      const kept = wanted === tokens ? states : states.narrow(1, tokens - wanted, wanted);
-      const logits = this.lmHead.forward(kept); // [B, T, V]
-      return { logits, loss: causalLoss(logits, input), hiddenStates };
-    });
+  forward(input: CausalInput & LossInput): ModelOutput {
+    return scope(() => causalOutput(this.lmHead, this.model.forward(input), input));
   }
 
   /**

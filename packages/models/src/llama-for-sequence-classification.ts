@@ -17,9 +17,11 @@ const NAMES = {
   llama: 'LlamaForSequenceClassification',
   mistral: 'MistralForSequenceClassification',
   qwen2: 'Qwen2ForSequenceClassification',
-} as const;
+  qwen3: 'Qwen3ForSequenceClassification',
+  gemma: 'GemmaForSequenceClassification',
+} as const satisfies Record<LlamaModelType, string>;
 
-/** A Llama, Mistral or Qwen2 that gives each text one of `numLabels` classes, read at its last real token. */
+/** A decoder of the Llama family that gives each text one of `numLabels` classes, read at its last real token. */
 export class LlamaForSequenceClassification extends PretrainedModel {
   readonly model: LlamaModel;
   readonly score: Linear; // [C] -> [labels], without a bias

@@ -1,9 +1,9 @@
 import { type KeyValueCache, MultiHeadAttention } from '@burin/attention';
 import { GatedFeedForward } from '@burin/ffn';
 import { type Embedding, Module, RotaryEmbedding } from '@burin/nn';
-import { RmsNorm } from '@burin/norm';
 import { checkpoint, type Generator, scope, type Tensor } from '@burin/tensor';
 import type { LlamaConfig } from './llama-config.js';
+import { type LlamaNorm, llamaNorm } from './llama-norm.js';
 import { checkInput, type ModelInput, type Positions, positionsFrom } from './model-input.js';
 import type { Weights } from './weights.js';
 
@@ -17,16 +17,16 @@ interface LayerInput {
 
 /** One block: `x + attention(norm(x))`, then `x + mlp(norm(x))`. */
 export class LlamaDecoderLayer extends Module {
-  readonly inputLayernorm: RmsNorm;
+  readonly inputLayernorm: LlamaNorm;
   readonly selfAttn: MultiHeadAttention;
-  readonly postAttentionLayernorm: RmsNorm;
+  readonly postAttentionLayernorm: LlamaNorm;
   readonly mlp: GatedFeedForward;
 
   constructor(config: LlamaConfig, layer: number, rotary: RotaryEmbedding, weights: Weights, rng: Generator | null) {
     super();
-    const { hiddenSize: width, numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim, rmsNormEps: eps } = config;
+    const { hiddenSize: width, numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim } = config;
     const { intermediateSize: hidden, qkvBias, outputBias, mlpBias, attentionDropout } = config;
-    this.inputLayernorm = new RmsNorm(width, { eps });
+    this.inputLayernorm = llamaNorm(config, width);
     this.selfAttn = new MultiHeadAttention({
       qProj: weights.linear(width, heads * headDim, { bias: qkvBias }),
       kProj: weights.linear(width, kvHeads * headDim, { bias: qkvBias }),
@@ -36,8 +36,10 @@ export class LlamaDecoderLayer extends Module {
       window: config.slidingWindows[layer] ?? null,
       ...{ heads, kvHeads, rotary, rng },
       dropout: rng ? attentionDropout : 0,
+      qNorm: config.qkNorm ? llamaNorm(config, headDim) : null,
+      kNorm: config.qkNorm ? llamaNorm(config, headDim) : null,
     });
-    this.postAttentionLayernorm = new RmsNorm(width, { eps });
+    this.postAttentionLayernorm = llamaNorm(config, width);
     this.mlp = new GatedFeedForward({
       gateProj: weights.linear(width, hidden, { bias: mlpBias }),
       upProj: weights.linear(width, hidden, { bias: mlpBias }),
@@ -68,7 +70,7 @@ export class LlamaDecoderLayer extends Module {
 export class LlamaModel extends Module {
   readonly embedTokens: Embedding; // [V, C]
   readonly layers: LlamaDecoderLayer[];
-  readonly norm: RmsNorm;
+  readonly norm: LlamaNorm;
   readonly config: LlamaConfig;
   /** Recompute each layer in the backward pass instead of keeping what it made. */
   gradientCheckpointing = false;
@@ -83,7 +85,7 @@ export class LlamaModel extends Module {
     const padding = padTokenId !== null && padTokenId >= 0 ? { paddingIndex: padTokenId } : {};
     this.embedTokens = weights.embedding(config.vocabSize, config.hiddenSize, padding);
     this.layers = config.slidingWindows.map((_, i) => new LlamaDecoderLayer(config, i, this.#rotary, weights, rng));
-    this.norm = new RmsNorm(config.hiddenSize, { eps: config.rmsNormEps });
+    this.norm = llamaNorm(config, config.hiddenSize);
   }
 
   /**
@@ -97,7 +99,8 @@ export class LlamaModel extends Module {
       const past = input.cache?.[0]?.length ?? 0;
       const positions = input.positions ?? positionsFrom(past, batch, tokens, input.inputIds.device);
       const { attentionMask = null, segments = null } = input;
-      let states = this.embedTokens.forward(input.inputIds); // [B, T, C]
+      const words = this.embedTokens.forward(input.inputIds); // [B, T, C]
+      let states = this.config.embeddingScale === 1 ? words : words.mul(this.config.embeddingScale);
       const hiddenStates = input.outputHiddenStates ? [states] : null;
       for (const [i, layer] of this.layers.entries()) {
         const rest = { attentionMask, segments, cache: input.cache?.[i] ?? null };

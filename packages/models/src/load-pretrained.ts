@@ -8,6 +8,7 @@ import {
 } from '@burin/checkpoint';
 import { compareNames, type Module, refuseDifferences, stateTargets } from '@burin/nn';
 import { fromBytes, type Generator, ShapeError, scope, type Tensor } from '@burin/tensor';
+import { type CheckpointNaming, modelNames } from './checkpoint-names.js';
 import { ConfigError, ConfigReader, type RawConfig } from './config-reader.js';
 import { tokenIds } from './head-config.js';
 import type { Architecture, PretrainedModel } from './pretrained-model.js';
@@ -25,9 +26,6 @@ export interface LoadOptions {
   /** Names in the file to pass over, such as the language-model head of a model that gets another. */
   allowUnexpected?: RegExp;
 }
-
-/** What older versions of transformers saved though it follows from the config. */
-const DERIVED = /(^|\.)(position_ids|rotary_emb\.inv_freq)$/;
 
 /**
  * Loads a Hugging Face folder as one of `architectures`: config.json decides which. Tensors are read one by one, and the
@@ -53,7 +51,7 @@ export async function loadPretrained<M extends PretrainedModel>(
   try {
     refuseOversize(needed, checkpoint, where);
     const model = architecture.fromConfig(raw, blankWeights(options.dtype ?? 'float32'), where, options.rng ?? null);
-    await fillOrDispose(model, checkpoint, options);
+    await fillOrDispose(model, checkpoint, architecture, options);
     return model.eval();
   } finally {
     await checkpoint.close();
@@ -94,33 +92,45 @@ function refuseOversize(needed: number, checkpoint: SafetensorsFile, where: stri
   );
 }
 
-async function fillOrDispose(model: Module, checkpoint: SafetensorsFile, options: LoadOptions): Promise<void> {
+async function fillOrDispose(
+  model: Module,
+  checkpoint: SafetensorsFile,
+  architecture: CheckpointNaming,
+  options: LoadOptions,
+): Promise<void> {
   try {
-    await fill(model, checkpoint, options);
+    await fill(model, checkpoint, architecture, options);
   } catch (error) {
     model.dispose();
     throw error;
   }
 }
 
-async function fill(model: Module, checkpoint: SafetensorsFile, options: LoadOptions): Promise<void> {
+async function fill(
+  model: Module,
+  checkpoint: SafetensorsFile,
+  architecture: CheckpointNaming,
+  options: LoadOptions,
+): Promise<void> {
   const targets = stateTargets(model);
-  const { missing, unexpected } = compareNames(targets, checkpoint.tensors.keys());
+  const names = modelNames(checkpoint.tensors.keys(), targets, architecture);
+  const { missing, unexpected } = compareNames(targets, names.values());
   refuseDifferences(checkpoint.name, {
     missing: missing.filter((name) => !matches(options.allowMissing, name)),
-    unexpected: unexpected.filter((name) => !matches(options.allowUnexpected, name) && !DERIVED.test(name)),
+    unexpected: unexpected.filter((name) => !matches(options.allowUnexpected, name)),
   });
-  for (const [name, info] of checkpoint.tensors) checkTensor(`${checkpoint.name}: ${name}`, targets.get(name), info);
-  for (const [name, { dtype, shape }] of checkpoint.tensors) {
+  const wanted = [...names].flatMap(([stored, name]) => {
     const target = targets.get(name);
-    if (!target) continue;
-    const bytes = await checkpoint.read(name);
-    scope(() => target.copy_(fromBytes(bytes, shape, tensorDtype(dtype)!)));
+    return target ? [{ stored, target, info: checkpoint.tensors.get(stored)! }] : [];
+  });
+  for (const { stored, target, info } of wanted) checkTensor(`${checkpoint.name}: ${stored}`, target, info);
+  for (const { stored, target, info } of wanted) {
+    const bytes = await checkpoint.read(stored);
+    scope(() => target.copy_(fromBytes(bytes, info.shape, tensorDtype(info.dtype)!)));
   }
 }
 
-function checkTensor(who: string, target: Tensor | undefined, { dtype, shape }: TensorInfo): void {
-  if (!target) return;
+function checkTensor(who: string, target: Tensor, { dtype, shape }: TensorInfo): void {
   if (`${target.shape}` !== `${shape}`) {
     throw new ShapeError(`${who}: expected [${target.shape}], as config.json says, got [${shape}]`);
   }

@@ -17,6 +17,10 @@ export interface Architecture<M extends PretrainedModel> {
   readonly architecture: string;
   /** About how many numbers the weights are: compared with the file before memory is taken for them. */
   weightCount(raw: RawConfig, where: string): number;
+  /** The body's field; a checkpoint of the body alone leaves it out of its names. */
+  readonly baseModel?: string;
+  /** Names in older checkpoints that follow from others or are not read. */
+  readonly ignored?: RegExp;
   /** A model whose layers `weights` makes; `rng` draws dropout in training. `where` is put before messages. */
   fromConfig(raw: RawConfig, weights: Weights, where: string, rng: Generator | null): M;
 }

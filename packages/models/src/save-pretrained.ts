@@ -5,7 +5,7 @@ import {
   writeFileAtomic,
   writeFolderAtomic,
 } from '@burin/checkpoint';
-import { isLinearLike, Linear, type Module, stateDict } from '@burin/nn';
+import { Conv1D, isLinearLike, Linear, type Module, stateDict } from '@burin/nn';
 import { type DType, isFloating, type Tensor } from '@burin/tensor';
 import type { RawConfig } from './config-reader.js';
 import type { PretrainedModel } from './pretrained-model.js';
@@ -51,7 +51,7 @@ export async function savePretrained(
 
 function refuseWrapped(model: Module): void {
   for (const [name, module] of model.namedModules()) {
-    if (!isLinearLike(module) || module instanceof Linear) continue;
+    if (!isLinearLike(module) || module instanceof Linear || module instanceof Conv1D) continue;
     throw new RangeError(
       `savePretrained: ${name}: a layer must be a plain Linear: got ${module.constructor.name}; ` +
         `merge adapters and dequantize 4-bit layers first, or save the adapter alone`,

@@ -1,15 +1,22 @@
-import { Embedding, init, Linear, type Parameter } from '@burin/nn';
+import { Conv1D, Embedding, init, Linear, type Parameter } from '@burin/nn';
 import type { DType, Generator } from '@burin/tensor';
 
-/** Makes the layers of a model: with random weights to train from nothing, or blank ones that a checkpoint fills. */
+/**
+ * Makes the layers of a model: with random weights to train from nothing, or blank ones that a checkpoint fills. New
+ * weights are `gain` times as large, 1 if it is left out.
+ */
 export interface Weights {
-  linear(inFeatures: number, outFeatures: number, options: { bias: boolean }): Linear;
-  embedding(count: number, width: number, options?: { paddingIndex?: number }): Embedding;
+  linear(inFeatures: number, outFeatures: number, options: { bias: boolean; gain?: number }): Linear;
+  /** A Linear that is stored `[in, out]`. */
+  conv1d(inFeatures: number, outFeatures: number, options?: { gain?: number }): Conv1D;
+  /** A table of any shape. */
+  parameter(shape: readonly number[], options?: { gain?: number }): Parameter;
+  embedding(count: number, width: number, options?: { paddingIndex?: number; gain?: number }): Embedding;
 }
 
 /** Normal with the model's `initializer_range`, biases 0: how Hugging Face initialises the models of this package. */
 export function randomWeights(rng: Generator, std: number): Weights {
-  return weightsFrom((shape) => init.normal(shape, 0, std, { rng }), 'float32');
+  return weightsFrom((shape, gain = 1) => init.normal(shape, 0, std * gain, { rng }), 'float32');
 }
 
 /** Zeros, stored as `dtype`. */
@@ -17,11 +24,14 @@ export function blankWeights(dtype: DType): Weights {
   return weightsFrom((shape) => init.zeros(shape, { dtype }), dtype);
 }
 
-function weightsFrom(make: (shape: number[]) => Parameter, dtype: DType): Weights {
+function weightsFrom(make: (shape: number[], gain?: number) => Parameter, dtype: DType): Weights {
   return {
-    linear: (inFeatures, outFeatures, { bias }) =>
-      Linear.from(make([outFeatures, inFeatures]), bias ? init.zeros([outFeatures], { dtype }) : null),
-    embedding: (count, width, options = {}) => Embedding.from(make([count, width]), options),
+    linear: (inFeatures, outFeatures, { bias, gain = 1 }) =>
+      Linear.from(make([outFeatures, inFeatures], gain), bias ? init.zeros([outFeatures], { dtype }) : null),
+    conv1d: (inFeatures, outFeatures, { gain = 1 } = {}) =>
+      new Conv1D(make([inFeatures, outFeatures], gain), init.zeros([outFeatures], { dtype })),
+    parameter: (shape, { gain = 1 } = {}) => make([...shape], gain),
+    embedding: (count, width, { gain = 1, ...options } = {}) => Embedding.from(make([count, width], gain), options),
   };
 }
 

@@ -94,7 +94,7 @@ describe('llamaConfig', () => {
     [{ id2label: {} }, 'f.json: id2label must be an object with a name for each class, got an object'],
     [{ pretraining_tp: 2 }, 'f.json: pretraining_tp = 2 is not supported, and without it the numbers would differ'],
     [{ partial_rotary_factor: 0.5 }, 'partial_rotary_factor = 0.5 is not supported'],
-    [{ model_type: 'gpt2' }, 'f.json: model_type must be one of llama, mistral, qwen2, got "gpt2"'],
+    [{ model_type: 'gpt2' }, 'f.json: model_type must be one of llama, mistral, qwen2, qwen3, gemma, got "gpt2"'],
     [{ rope_scaling: 'linear' }, 'f.json: rope_scaling: expected a JSON object, got "linear"'],
     [
       { rope_scaling: { rope_type: 'longrope', factor: 2 } },

@@ -1,4 +1,13 @@
-import { type BertForMaskedLM, fromPretrained, generate, LlamaForCausalLM, tokenBatch } from '@burin/models';
+import {
+  type BertForMaskedLM,
+  type CausalModel,
+  fromPretrained,
+  generate,
+  generateFromEncoder,
+  type LlamaForCausalLM,
+  T5ForConditionalGeneration,
+  tokenBatch,
+} from '@burin/models';
 import { tensor } from '@burin/tensor';
 import { expectClose, expectFixture, type Fixture, fixtureTensor, readFixture } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
@@ -6,7 +15,7 @@ import { fixtureFolder } from './support.js';
 
 const CASES = [
   ...['llama_gqa_tied', 'llama_gqa_untied', 'llama_rope_llama3', 'llama_seqcls'],
-  ...['mistral_sliding_window', 'qwen2_qkv_bias', 'bert_mlm', 'bert_seqcls'],
+  ...['mistral_sliding_window', 'qwen2_qkv_bias', 'bert_mlm', 'bert_seqcls', 'gpt2', 'roberta_seqcls'],
 ];
 
 /** Tolerances of the manifest's numbers that are no tensors. */
@@ -60,8 +69,7 @@ describe.each(GENERATING)('%s generates what transformers does', (name) => {
   const fixture = readFixture('models', name);
 
   it('with and without the cache', async () => {
-    const model = (await fromPretrained(fixtureFolder(name))) as LlamaForCausalLM;
-    expect(model).toBeInstanceOf(LlamaForCausalLM);
+    const model = (await fromPretrained(fixtureFolder(name))) as CausalModel;
     for (const key of ['generate', 'generate_batch']) {
       if (!fixture.has(`${key}.prompt`)) continue;
       const prompts = rows(fixture, `${key}.prompt`);
@@ -103,6 +111,45 @@ describe('llama_gqa_tied', () => {
         right.slice(startRight, startRight + length * vocab),
         fixture.tolerance('logits'),
       );
+    }
+  });
+});
+
+describe.each(['t5_relu_tied', 't5_gated_gelu_untied'])('%s agrees with transformers', (name) => {
+  const fixture = readFixture('models', name);
+
+  it('in logits, states, loss and gradients', async () => {
+    const model = await T5ForConditionalGeneration.fromPretrained(fixtureFolder(name));
+    const mask = fixture.ints('attention_mask');
+    const { logits, loss, hiddenStates, encoderHiddenStates } = model.forward({
+      inputIds: fixtureTensor(fixture, 'input_ids'),
+      attentionMask: tensor(Uint8Array.from(mask), fixture.shape('attention_mask')),
+      labels: fixtureTensor(fixture, 'labels'),
+      outputHiddenStates: true,
+    });
+    loss!.backward();
+    await expectFixture(fixture, 'logits', logits);
+    for (const [i, states] of hiddenStates!.entries()) await expectFixture(fixture, `decoder_hidden.${i}`, states);
+    for (const [i, states] of encoderHiddenStates!.entries()) {
+      const [key, reference] = [`encoder_hidden.${i}`, fixture.floats(`encoder_hidden.${i}`)];
+      expectClose(atTokens(await states.data(), mask), atTokens(reference, mask), fixture.tolerance(key), key);
+    }
+    const expectedLoss = fixture.manifest.expected_values!.loss as number;
+    expectClose([await loss!.item()], [expectedLoss], valueTolerance(fixture, 'loss'), 'loss');
+    const parameters = new Map(model.namedParameters({ duplicates: true }));
+    for (const key of Object.keys(fixture.manifest.tensors).filter((each) => each.startsWith('grad.'))) {
+      await expectFixture(fixture, key, parameters.get(key.slice(5))!.grad);
+    }
+  });
+
+  it('in what it generates, with the caches and without', async () => {
+    const model = await T5ForConditionalGeneration.fromPretrained(fixtureFolder(name));
+    const length = (fixture.manifest.config.lengths as number[])[0]!;
+    const source = rows(fixture, 'input_ids')[0]!.slice(0, length);
+    const output = rows(fixture, 'generate.output');
+    for (const useCache of [true, false]) {
+      const options = { maxNewTokens: output[0]!.length - 1, useCache, eosTokenIds: [] };
+      expect(await generateFromEncoder(model, [source], options)).toEqual(output);
     }
   });
 });

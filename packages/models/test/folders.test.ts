@@ -6,6 +6,7 @@ import {
   ByteTokenizer,
   ConfigError,
   fromPretrained,
+  GPT2LMHeadModel,
   LlamaForCausalLM,
   LlamaForSequenceClassification,
   type PretrainedModel,
@@ -48,6 +49,24 @@ async function editWeights(path: string, edit: (name: string, shape: readonly nu
   rmSync(`${path}/model.safetensors`);
   await writeCheckpoint(path, tensors);
 }
+
+describe('a checkpoint of another time', () => {
+  it('may be of the body alone, with buffers that follow from the config', async () => {
+    const model = GPT2LMHeadModel.create(
+      { vocabSize: 9, nEmbd: 8, nLayer: 1, nHead: 2, nPositions: 4 },
+      { rng: rng() },
+    );
+    const path = await saved('body', model);
+    await editWeights(path, (name, shape) => {
+      const bare = name.replace('transformer.', '');
+      const mask: [string, number[]][] = bare === 'wte.weight' ? [['h.0.attn.bias', [1, 1, 4, 4]]] : [];
+      return [[bare, [...shape]], ...mask];
+    });
+    const loaded = await GPT2LMHeadModel.fromPretrained(path);
+    expect(await loaded.transformer.wpe.weight.data()).toEqual(await model.transformer.wpe.weight.data());
+    expect(await loaded.lmHead.weight.data()).toEqual(await model.transformer.wte.weight.data());
+  });
+});
 
 describe('a folder that was saved', () => {
   const models: [string, () => PretrainedModel][] = [
@@ -262,13 +281,13 @@ describe('a folder that is loaded', () => {
 
   it('is refused where the architecture is another or unknown, with those that are known', async () => {
     const path = await saved('architecture');
-    const known = 'LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM';
+    const known = 'LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, GemmaForCausalLM';
     await expect(BertForMaskedLM.fromPretrained(path)).rejects.toThrow(
       `${path}/config.json: architectures must name a model known here: expected BertForMaskedLM, got 'LlamaForCausalLM'`,
     );
-    editConfig(path, { architectures: ['GPT2LMHeadModel'] });
-    await expect(LlamaForCausalLM.fromPretrained(path)).rejects.toThrow(`expected ${known}, got 'GPT2LMHeadModel'`);
-    await expect(fromPretrained(path)).rejects.toThrow(/expected .*Bert.*, got 'GPT2LMHeadModel'/);
+    editConfig(path, { architectures: ['XLNetLMHeadModel'] });
+    await expect(LlamaForCausalLM.fromPretrained(path)).rejects.toThrow(`expected ${known}, got 'XLNetLMHeadModel'`);
+    await expect(fromPretrained(path)).rejects.toThrow(/expected .*Bert.*, got 'XLNetLMHeadModel'/);
     editConfig(path, { architectures: null });
     await expect(fromPretrained(path)).rejects.toThrow('got none');
     editConfig(path, { architectures: ['MistralForCausalLM'] });

@@ -213,8 +213,8 @@ describe('generate', () => {
     await expect(generate(model, [[1], [37]])).rejects.toThrow(
       'tokenBatch: row 1: ids must be whole numbers from 0 to 36, got 37 at 0',
     );
-    await expect(generate(model, [PROMPT], { maxNewTokens: 61 })).rejects.toThrow(
-      new RangeError("generate: 4 tokens and 61 more do not fit the model's 64 positions; ask for fewer"),
+    await expect(generate(model, [PROMPT], { maxNewTokens: 62 })).rejects.toThrow(
+      new RangeError("generate: 4 tokens and 62 more do not fit the model's 64 positions; ask for fewer"),
     );
     await expect(generate(model, [PROMPT], { maxNewTokens: 1.5 })).rejects.toThrow(
       'generate: maxNewTokens must be a whole number of 0 or more, got 1.5',

@@ -1,8 +1,18 @@
 import { join } from 'node:path';
-import { generate, LlamaForCausalLM, Tokenizer } from '@burin/models';
+import {
+  BartForConditionalGeneration,
+  GPT2LMHeadModel,
+  generate,
+  generateFromEncoder,
+  LlamaForCausalLM,
+  Tokenizer,
+} from '@burin/models';
 import { dequantizeModel, quantizeModel } from '@burin/quant-nf4';
 import { describe, expect, it } from 'vitest';
-import { hasSharedModels, ids, largestDifference, logitsOf, SHARED_MODELS } from './support.js';
+import { expectSameFromFolder } from './promises.js';
+import { hasSharedModels, ids, largestDifference, logitsOf, SHARED_MODELS, temporaryFolders } from './support.js';
+
+const temporary = temporaryFolders();
 
 const folder = (name: string) => join(SHARED_MODELS, name);
 
@@ -111,5 +121,43 @@ describe.skipIf(!hasSharedModels)(`babyllama-105${given}`, () => {
     const tokens = ids([1, 20, 30, 40]);
     // equal weights: only the order of sums may differ
     expect(largestDifference(await logitsOf(half, tokens), await logitsOf(wide, tokens))).toBeLessThan(1e-4);
+  });
+});
+
+describe.skipIf(!hasSharedModels)(`gpt-nano-sort${given}`, () => {
+  it('sorts each of the 729 lists of six letters', async () => {
+    const model = await GPT2LMHeadModel.fromPretrained(folder('gpt-nano-sort'));
+    const lists = Array.from({ length: 3 ** 6 }, (_, n) =>
+      Array.from({ length: 6 }, (_, digit) => Math.floor(n / 3 ** digit) % 3),
+    );
+    const rows = await generate(model, lists, { maxNewTokens: 6, eosTokenIds: [] });
+    expect(rows.map((row) => row.slice(6))).toEqual(lists.map((list) => list.toSorted()));
+  });
+
+  it('has the logits of its README', async () => {
+    const model = await GPT2LMHeadModel.fromPretrained(folder('gpt-nano-sort'));
+    const logits = await logitsOf(model, ids([2, 1, 0, 1, 0, 2]));
+    expect(largestDifference(logits.slice(-3), [8.4186, -3.8446, -3.0911])).toBeLessThan(6e-5); // four digits are given
+  });
+});
+
+describe.skipIf(!hasSharedModels)(`bart-g2p-en-us${given}`, () => {
+  it('spells words as its README says', async () => {
+    const model = await BartForConditionalGeneration.fromPretrained(folder('bart-g2p-en-us'));
+    const { grapheme_chars: graphemes, phoneme_chars: phonemes } = model.config.raw as Record<string, string>;
+    const words = ['hello', 'language', 'world'];
+    const sources = words.map((word) => [1, ...Array.from(word, (letter) => graphemes!.indexOf(letter)), 2]);
+    for (const useCache of [true, false]) {
+      const rows = await generateFromEncoder(model, sources, { maxNewTokens: 20, useCache });
+      const spelled = rows.map((row) => row.map((id) => (id > 3 ? phonemes![id] : '')).join(''));
+      expect(spelled).toEqual(['hˈɛlO', 'lˈæŋɡwɪʤ', 'wˈɜɹld']);
+    }
+  });
+
+  it('comes back from a folder as it was', async () => {
+    const model = await BartForConditionalGeneration.fromPretrained(folder('bart-g2p-en-us'));
+    await expectSameFromFolder(model, temporary('bart'), (each) =>
+      each.forward({ inputIds: ids([1, 20, 30, 2]), decoderInputIds: ids([1, 1, 9]) }),
+    );
   });
 });

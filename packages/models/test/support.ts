@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { BertForSequenceClassification, LlamaForCausalLM, type LlamaOptions } from '@burin/models';
+import { BertForSequenceClassification, type CausalModel, LlamaForCausalLM, type LlamaOptions } from '@burin/models';
 import { Generator, noGrad, type Tensor, tensor } from '@burin/tensor';
 import { afterAll } from 'vitest';
 
@@ -43,7 +43,7 @@ export function tinyBert(options = {}, seed = 1): BertForSequenceClassification 
 
 export const ids = (...rows: number[][]) => tensor(Int32Array.from(rows.flat()), [rows.length, rows[0]!.length]);
 
-export async function logitsOf(model: LlamaForCausalLM, inputIds: Tensor): Promise<Float32Array> {
+export async function logitsOf(model: CausalModel, inputIds: Tensor): Promise<Float32Array> {
   const { logits } = noGrad(() => model.forward({ inputIds }));
   const data = (await logits.data()) as Float32Array;
   logits.dispose();

@@ -1,4 +1,5 @@
 export { type BceOptions, bceWithLogits } from './bce-with-logits.js';
+export { Conv1D } from './conv1d.js';
 export { type CrossEntropyOptions, crossEntropy } from './cross-entropy.js';
 export { Dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';

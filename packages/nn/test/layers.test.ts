@@ -1,4 +1,4 @@
-import { Dropout, Embedding, init, isLinearLike, Linear, Module, Parameter } from '@burin/nn';
+import { Conv1D, Dropout, Embedding, init, isLinearLike, Linear, Module, Parameter } from '@burin/nn';
 import { type DType, Generator, ones, tensor, zeros } from '@burin/tensor';
 import { devices, EXACT, expectClose, FLOAT32, GRADIENT, numericGradient, seededRandom } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
@@ -234,5 +234,34 @@ describe('init', () => {
     const made = init.normal([2], 0, 1, { rng: rng(), dtype: 'float16' });
     expect(memory.liveBuffers).toBe(before + 1);
     made.dispose();
+  });
+});
+
+describe('Conv1D', () => {
+  const weight = () => new Parameter(tensor([1, 2, 3, 4, 5, 6], [2, 3])); // [in, out]
+
+  it('is a Linear whose weight lies the other way round', async () => {
+    const layer = new Conv1D(weight(), new Parameter(tensor([0.5, 0, -1])));
+    const linear = Linear.from(new Parameter(layer.floatWeight()), layer.bias);
+    expect([layer.inFeatures, layer.outFeatures, isLinearLike(layer)]).toEqual([2, 3, true]);
+    const x = tensor([[[1, 0]], [[-1, 2]]]); // [2, 1, 2]
+    expect(await layer.forward(x).data()).toEqual(Float32Array.of(1.5, 2, 2, 7.5, 8, 8));
+    expect(await linear.forward(x).data()).toEqual(await layer.forward(x).data());
+  });
+
+  it('gives its weight a gradient of its own shape, and nothing else back', async () => {
+    const layer = new Conv1D(weight());
+    layer
+      .forward(tensor([[1, 10]]))
+      .sum()
+      .backward();
+    expect(await layer.weight.grad!.data()).toEqual(Float32Array.of(1, 1, 1, 10, 10, 10));
+  });
+
+  it('refuses shapes that do not fit', () => {
+    expect(() => new Conv1D(new Parameter(tensor([1, 2])))).toThrow('Conv1D: the weight must be [in, out], got [2]');
+    expect(() => new Conv1D(weight(), new Parameter(tensor([1, 2])))).toThrow(
+      'Conv1D: the bias must have a number for each output: expected [3], got [2] (the weight is [2,3])',
+    );
   });
 });

@@ -1,0 +1,43 @@
+import { BartForConditionalGeneration } from './bart-for-conditional-generation.js';
+import { BertForMaskedLM } from './bert-for-masked-lm.js';
+import { BertForQuestionAnswering } from './bert-for-question-answering.js';
+import { BertForSequenceClassification } from './bert-for-sequence-classification.js';
+import { BertForTokenClassification } from './bert-for-token-classification.js';
+import { DistilBertForMaskedLM } from './distilbert-for-masked-lm.js';
+import { DistilBertForQuestionAnswering } from './distilbert-for-question-answering.js';
+import { DistilBertForSequenceClassification } from './distilbert-for-sequence-classification.js';
+import { DistilBertForTokenClassification } from './distilbert-for-token-classification.js';
+import { architectureOf } from './family.js';
+import { GPT2ForSequenceClassification } from './gpt2-for-sequence-classification.js';
+import { GPT2LMHeadModel } from './gpt2-lm-head-model.js';
+import { causalArchitectures } from './llama-for-causal-lm.js';
+import { sequenceClassificationArchitectures } from './llama-for-sequence-classification.js';
+import { RobertaForMaskedLM } from './roberta-for-masked-lm.js';
+import { RobertaForQuestionAnswering } from './roberta-for-question-answering.js';
+import { RobertaForSequenceClassification } from './roberta-for-sequence-classification.js';
+import { RobertaForTokenClassification } from './roberta-for-token-classification.js';
+import { T5ForConditionalGeneration } from './t5-for-conditional-generation.js';
+import { ViTForImageClassification } from './vit-for-image-classification.js';
+
+/** Every class of models of this package. */
+export const architectures = [
+  ...causalArchitectures,
+  ...sequenceClassificationArchitectures,
+  architectureOf(BertForMaskedLM),
+  architectureOf(BertForSequenceClassification),
+  architectureOf(BertForTokenClassification),
+  architectureOf(BertForQuestionAnswering),
+  architectureOf(RobertaForMaskedLM),
+  architectureOf(RobertaForSequenceClassification),
+  architectureOf(RobertaForTokenClassification),
+  architectureOf(RobertaForQuestionAnswering),
+  architectureOf(DistilBertForMaskedLM),
+  architectureOf(DistilBertForSequenceClassification),
+  architectureOf(DistilBertForTokenClassification),
+  architectureOf(DistilBertForQuestionAnswering),
+  architectureOf(GPT2ForSequenceClassification),
+  architectureOf(GPT2LMHeadModel),
+  architectureOf(T5ForConditionalGeneration),
+  architectureOf(BartForConditionalGeneration),
+  architectureOf(ViTForImageClassification),
+] as const;

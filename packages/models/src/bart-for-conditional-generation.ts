@@ -1,0 +1,77 @@
+import { buffer, type Embedding, type Linear, Module } from '@burin/nn';
+import { scope, type Tensor, zeros } from '@burin/tensor';
+import { type BartConfig, bart } from './bart-config.js';
+import type { BartParts } from './bart-layers.js';
+import { BartDecoder, BartEncoder } from './bart-stacks.js';
+import { FamilyModel } from './family.js';
+import { causalOutput, type States } from './heads.js';
+import { seq2seqForward } from './seq2seq-forward.js';
+import type { DecoderInput, EncoderInput, Seq2SeqInput, Seq2SeqOutput } from './seq2seq-model.js';
+import { tiedHead } from './weights.js';
+
+/** Encoder and decoder over one table of words, without a head. */
+class BartModel extends Module {
+  readonly shared: Embedding; // [V, C]
+  readonly encoder: BartEncoder;
+  readonly decoder: BartDecoder;
+
+  constructor(parts: BartParts) {
+    super();
+    const { vocabSize, hiddenSize, padTokenId } = parts.config;
+    this.shared = parts.weights.embedding(vocabSize, hiddenSize, { paddingIndex: padTokenId });
+    this.encoder = new BartEncoder(parts, this.shared);
+    this.decoder = new BartDecoder(parts, this.shared);
+  }
+}
+
+/**
+ * BART with its language-model head: a text in, a text out.
+ *
+ * @see Lewis et al. 2019, https://arxiv.org/abs/1910.13461
+ * @example
+ * const model = await BartForConditionalGeneration.fromPretrained('models/bart-base');
+ * const [ids] = await generateFromEncoder(model, [source]);
+ */
+export class BartForConditionalGeneration extends FamilyModel<BartConfig> {
+  static readonly architecture = 'BartForConditionalGeneration';
+  static readonly family = bart;
+  readonly model: BartModel;
+  readonly lmHead: Linear; // [C] -> [V]; its weight is the embedding's where tied
+  readonly final_logits_bias: Tensor; // [1, V], not learned
+  readonly config: BartConfig;
+
+  constructor(parts: BartParts) {
+    super();
+    const { config, weights } = parts;
+    this.config = config;
+    this.model = new BartModel(parts);
+    this.lmHead = config.tieWordEmbeddings
+      ? tiedHead(this.model.shared)
+      : weights.linear(config.hiddenSize, config.vocabSize, { bias: false });
+    this.final_logits_bias = buffer(zeros([1, config.vocabSize]));
+  }
+
+  /** The encoder's states, `[B, S, C]`. */
+  encode(input: EncoderInput): States {
+    return this.model.encoder.forward(input);
+  }
+
+  /** Logits of the next token, `[B, T, V]`. */
+  decode(input: DecoderInput) {
+    return scope(() => {
+      const { logits, hiddenStates } = causalOutput(this.lmHead, this.model.decoder.forward(input), {
+        ...input,
+        labels: null,
+      });
+      return { logits: logits.add(this.final_logits_bias), hiddenStates };
+    });
+  }
+
+  /**
+   * Logits of the next token at each place of the target, `[B, T, V]`, and the loss of `labels` `[B, T]`, from which the
+   * decoder's input follows.
+   */
+  forward(input: Seq2SeqInput): Seq2SeqOutput {
+    return scope(() => seq2seqForward('BartForConditionalGeneration', this, input));
+  }
+}

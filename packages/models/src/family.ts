@@ -1,0 +1,106 @@
+import type { Generator } from '@burin/tensor';
+import type { RawConfig } from './config-reader.js';
+import { type LoadOptions, loadPretrained } from './load-pretrained.js';
+import { type Architecture, PretrainedModel } from './pretrained-model.js';
+import { type SaveOptions, savePretrained } from './save-pretrained.js';
+import { randomWeights, type Weights } from './weights.js';
+
+/** What every family's configuration has. */
+export interface FamilyConfig {
+  readonly initializerRange: number;
+  /** The file's own content, written back by savePretrained. */
+  readonly raw: RawConfig;
+}
+
+/** What a model and its layers are made of. */
+export interface ModelParts<C extends FamilyConfig> {
+  config: C;
+  /** Makes the layers. */
+  weights: Weights;
+  /** Draws dropout in training; without it nothing is dropped. */
+  rng: Generator | null;
+}
+
+/** Models that share a configuration. C: what is read from config.json; O: options in code. */
+export interface Family<C extends FamilyConfig, O extends object> {
+  /** Options as config.json has them. */
+  rawConfig(options: O): RawConfig;
+  /** @throws ConfigError that names the key; `where` is put before it */
+  readConfig(raw: unknown, where?: string): C;
+  /** About how many numbers the weights are, without a head. */
+  weightCount(config: C): number;
+  /** The body's field; a checkpoint of the body alone leaves it out of its names. */
+  readonly baseModel?: string;
+  /** Names in older checkpoints that follow from others or are not read. */
+  readonly ignored?: RegExp;
+}
+
+/** A class of models as {@link FamilyModel} needs it. */
+export interface FamilyClass<M extends PretrainedModel, C extends FamilyConfig, O extends object> {
+  /** The name in config.json's `architectures`. */
+  readonly architecture: string;
+  readonly family: Family<C, O>;
+  new (parts: ModelParts<C>): M;
+}
+
+/** A model with a head: made in code, read from a folder, written to one. Subclasses have fields and `forward`. */
+export abstract class FamilyModel<C extends FamilyConfig> extends PretrainedModel {
+  abstract get config(): C;
+
+  /** A new one with random weights. @throws ConfigError that names an option */
+  static create<M extends PretrainedModel, C extends FamilyConfig, O extends object>(
+    this: FamilyClass<M, C, O>,
+    options: O,
+    { rng }: { rng: Generator },
+  ): M {
+    // biome-ignore lint/complexity/noThisInStatic: the class that it is called on, not this one
+    return newModel(this, options, rng);
+  }
+
+  /** Reads a Hugging Face folder. @throws see {@link loadPretrained} */
+  static fromPretrained<M extends PretrainedModel, C extends FamilyConfig, O extends object>(
+    this: FamilyClass<M, C, O>,
+    folder: string,
+    options?: LoadOptions,
+  ): Promise<M> {
+    // biome-ignore lint/complexity/noThisInStatic: the class that it is called on, not this one
+    return loadPretrained(folder, [architectureOf(this)], options);
+  }
+
+  /** Writes a Hugging Face folder. See {@link savePretrained}. */
+  savePretrained(folder: string, options?: SaveOptions) {
+    return savePretrained(this, folder, options);
+  }
+
+  get architecture(): string {
+    return (this.constructor as unknown as { architecture: string }).architecture;
+  }
+
+  get rawConfig(): RawConfig {
+    return this.config.raw;
+  }
+}
+
+function newModel<M extends PretrainedModel, C extends FamilyConfig, O extends object>(
+  model: FamilyClass<M, C, O>,
+  options: O,
+  rng: Generator,
+): M {
+  const { architecture, family } = model;
+  const config = family.readConfig(family.rawConfig(options), `${architecture}.create`);
+  return new model({ config, weights: randomWeights(rng, config.initializerRange), rng });
+}
+
+/** How the loader makes a model of a class. */
+export function architectureOf<M extends PretrainedModel, C extends FamilyConfig, O extends object>(
+  model: FamilyClass<M, C, O>,
+): Architecture<M> {
+  const { architecture, family } = model;
+  return {
+    architecture,
+    weightCount: (raw, where) => family.weightCount(family.readConfig(raw, where)),
+    fromConfig: (raw, weights, where, rng) => new model({ config: family.readConfig(raw, where), weights, rng }),
+    ...(family.baseModel !== undefined && { baseModel: family.baseModel }),
+    ...(family.ignored && { ignored: family.ignored }),
+  };
+}

@@ -1,0 +1,126 @@
+import { type ActivationName, activationNames } from '@burin/ffn';
+import { ConfigReader } from './config-reader.js';
+import type { Family, FamilyConfig } from './family.js';
+import { layerCount, tokenIds } from './head-config.js';
+import { rawConfigOf } from './raw-config.js';
+
+/** A T5 encoder-decoder (Raffel et al. 2020, https://arxiv.org/abs/1910.10683). */
+export interface T5Config extends FamilyConfig {
+  readonly vocabSize: number;
+  /** `d_model`: C. */
+  readonly hiddenSize: number;
+  /** `d_kv`: D. */
+  readonly headDim: number;
+  /** `d_ff`: F. */
+  readonly intermediateSize: number;
+  /** `num_layers`, of the encoder. */
+  readonly numEncoderLayers: number;
+  /** `num_decoder_layers`. */
+  readonly numHiddenLayers: number;
+  /** `num_heads`: H. */
+  readonly numAttentionHeads: number;
+  /** T5 has no bound: positions are distances. */
+  readonly maxPositionEmbeddings: number;
+  readonly relativeAttentionNumBuckets: number;
+  readonly relativeAttentionMaxDistance: number;
+  /** Of `feed_forward_proj`: what comes after `gated-`. */
+  readonly activation: ActivationName;
+  readonly gated: boolean;
+  readonly dropoutRate: number;
+  readonly layerNormEpsilon: number;
+  readonly tieWordEmbeddings: boolean;
+  readonly padTokenId: number;
+  readonly decoderStartTokenId: number;
+  readonly forcedBosTokenId: number | null;
+  /** Generation ends with any of these. */
+  readonly eosTokenIds: readonly number[];
+}
+
+/** Options of a T5 made in code: config.json's keys in camelCase. */
+export interface T5Options {
+  vocabSize: number;
+  dModel: number;
+  dKv: number;
+  dFf: number;
+  numLayers: number;
+  /** Default `numLayers`. */
+  numDecoderLayers?: number;
+  numHeads: number;
+  relativeAttentionNumBuckets?: number;
+  relativeAttentionMaxDistance?: number;
+  /** `'relu'` (default), `'gated-gelu'` as T5 1.1, `'gated-silu'`, or another activation. */
+  feedForwardProj?: string;
+  dropoutRate?: number;
+  layerNormEpsilon?: number;
+  /** Factor on new weights. Default 1. */
+  initializerFactor?: number;
+  tieWordEmbeddings?: boolean;
+  padTokenId?: number;
+  eosTokenId?: number | number[];
+  decoderStartTokenId?: number;
+}
+
+/**
+ * Reads config.json of a T5.
+ *
+ * @param where - put before each message
+ * @throws ConfigError that names the key
+ */
+export function t5Config(raw: unknown, where = 'config.json'): T5Config {
+  const config = new ConfigReader(raw, where);
+  config.expect('model_type', 't5');
+  config.expect('is_encoder_decoder', true);
+  const hiddenSize = config.integer('d_model', 512);
+  const numEncoderLayers = layerCount(config, 'num_layers', 6);
+  const padTokenId = config.integer('pad_token_id', 0, 0);
+  const buckets = config.integer('relative_attention_num_buckets', 32, 4);
+  return {
+    vocabSize: config.integer('vocab_size', 32128),
+    hiddenSize,
+    headDim: config.integer('d_kv', 64),
+    intermediateSize: config.integer('d_ff', 2048),
+    numEncoderLayers,
+    numHiddenLayers: layerCount(config, 'num_decoder_layers', numEncoderLayers),
+    numAttentionHeads: config.integer('num_heads', 8),
+    maxPositionEmbeddings: Infinity,
+    relativeAttentionNumBuckets: buckets,
+    relativeAttentionMaxDistance: config.integer('relative_attention_max_distance', 128, buckets / 2 + 1),
+    ...feedForward(config),
+    dropoutRate: config.probability('dropout_rate', 0.1),
+    layerNormEpsilon: config.positive('layer_norm_epsilon', 1e-6),
+    initializerRange: config.nonNegative('initializer_factor', 1) / Math.sqrt(hiddenSize),
+    tieWordEmbeddings: config.boolean('tie_word_embeddings', true),
+    padTokenId,
+    decoderStartTokenId: config.integer('decoder_start_token_id', padTokenId, 0),
+    forcedBosTokenId: config.integerOrNull('forced_bos_token_id'),
+    eosTokenIds: tokenIds(config, 'eos_token_id', 1),
+    raw: config.raw,
+  };
+}
+
+/** `relu`, or `gated-` and an activation; `gated-gelu` means the tanh form, as in T5's own code. */
+function feedForward(config: ConfigReader): { activation: ActivationName; gated: boolean } {
+  const gatedNames = activationNames.map((name) => `gated-${name}`);
+  const name = config.choice('feed_forward_proj', [...activationNames, ...gatedNames], 'relu');
+  const gated = name.startsWith('gated-');
+  const activation = (name === 'gated-gelu' ? 'gelu_new' : name.replace('gated-', '')) as ActivationName;
+  config.expect('dense_act_fn', activation);
+  config.expect('is_gated_act', gated);
+  return { activation, gated };
+}
+
+function weightCount(config: T5Config): number {
+  const { hiddenSize: C, intermediateSize: F, numEncoderLayers, numHiddenLayers } = config;
+  const attention = 4 * C * config.numAttentionHeads * config.headDim;
+  const feedForward = (config.gated ? 3 : 2) * C * F;
+  const blocks = numEncoderLayers * (attention + feedForward) + numHiddenLayers * (2 * attention + feedForward);
+  return config.vocabSize * C * (config.tieWordEmbeddings ? 1 : 2) + blocks;
+}
+
+/** T5, 1.0 and 1.1. Older checkpoints hold a bias of cross attention that nothing reads. */
+export const t5: Family<T5Config, T5Options> = {
+  rawConfig: (options) => rawConfigOf('t5', options),
+  readConfig: t5Config,
+  weightCount,
+  ignored: /^decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$/,
+};

@@ -1,0 +1,102 @@
+import {
+  type CausalModel,
+  GPT2ForSequenceClassification,
+  GPT2LMHeadModel,
+  type PretrainedModel,
+  tokenBatch,
+} from '@burin/models';
+import { noGrad } from '@burin/tensor';
+import { expectClose } from '@burin/testing';
+import { describe, expect, it } from 'vitest';
+import { expectGradients, expectSameFromFolder, expectSteadyGeneration } from './promises.js';
+import { ids, rng, temporaryFolders, tinyLlama } from './support.js';
+
+const folder = temporaryFolders();
+
+const GPT2 = { vocabSize: 37, nEmbd: 24, nLayer: 2, nHead: 4, nPositions: 40, initializerRange: 0.3 };
+
+type LanguageModel = CausalModel & PretrainedModel;
+
+/** One of each kind of decoder, and what its options change. */
+const DECODERS: [name: string, make: () => LanguageModel][] = [
+  [
+    'Qwen3',
+    () => tinyLlama({ modelType: 'qwen3', headDim: 8, useSlidingWindow: true, maxWindowLayers: 1, slidingWindow: 3 }),
+  ],
+  ['Gemma', () => tinyLlama({ modelType: 'gemma', headDim: 8, numKeyValueHeads: 1 })],
+  ['GPT-2', () => GPT2LMHeadModel.create(GPT2, { rng: rng(1) })],
+  [
+    'GPT-2 with a head of its own and other scales',
+    () =>
+      GPT2LMHeadModel.create(
+        { ...GPT2, tieWordEmbeddings: false, scaleAttnWeights: false, scaleAttnByInverseLayerIdx: true, nInner: 20 },
+        { rng: rng(2) },
+      ),
+  ],
+];
+
+const ROWS = [
+  [1, 5, 9, 2, 30],
+  [4, 8, 3],
+];
+const trained = () => tokenBatch(ROWS, { vocabSize: 37, labels: true });
+
+describe.each(DECODERS)('%s', (name, make) => {
+  it('comes back from a folder as it was', async () => {
+    await expectSameFromFolder(make(), folder(name), (each) => each.forward(trained()));
+  });
+
+  it('generates the same with the cache, without, in a batch and alone', async () => {
+    await expectSteadyGeneration(make(), [[3], [1, 5, 9, 2, 30, 7], [4, 8, 3]]);
+  });
+
+  it('has the gradients of its loss', async () => {
+    await expectGradients(make(), (each) => each.forward(trained()));
+  });
+
+  it('does not see what comes later', async () => {
+    const each = make().eval();
+    const logits = (...tokens: number[]) => noGrad(() => each.forward({ inputIds: ids(tokens) }).logits.data());
+    const [some, other] = [await logits(1, 2, 3, 4), await logits(1, 2, 3, 30)];
+    expectClose(other.slice(0, 3 * 37), some.slice(0, 3 * 37), { rtol: 1e-5, atol: 1e-5 });
+  });
+});
+
+describe('a GPT-2 classifier', () => {
+  const model = () => GPT2ForSequenceClassification.create({ ...GPT2, numLabels: 3 }, { rng: rng(4) });
+
+  it('reads the last real token, whichever side is padded', async () => {
+    const each = model().eval();
+    const read = async (side: 'left' | 'right') =>
+      noGrad(() => each.forward(tokenBatch(ROWS, { vocabSize: 37, paddingSide: side })).logits).data();
+    const alone = await each.forward({ inputIds: ids(ROWS[1]!) }).logits.data();
+    for (const side of ['left', 'right'] as const) {
+      expectClose((await read(side)).slice(3), alone, { rtol: 1e-4, atol: 1e-5 });
+    }
+  });
+
+  it('comes back from a folder, and has the gradients of its loss', async () => {
+    const run = (each: GPT2ForSequenceClassification) =>
+      each.forward({ ...tokenBatch(ROWS, { vocabSize: 37 }), labels: ids([2, 0]).reshape([2]) });
+    await expectSameFromFolder(model(), folder('classifier'), run);
+    await expectGradients(model(), run);
+  });
+});
+
+describe('GPT-2', () => {
+  const make = (options: object) => () => GPT2LMHeadModel.create({ ...GPT2, ...options }, { rng: rng() });
+
+  it('refuses options that do not go together or are not computed', () => {
+    expect(make({ nHead: 5 })).toThrow('GPT2LMHeadModel.create: n_head must be a divisor of n_embd 24, got 5');
+    expect(make({ addCrossAttention: true })).toThrow('add_cross_attention = true is not supported');
+    expect(make({ activationFunction: 'sine' })).toThrow('activation_function must be one of');
+    expect(make({ nLayer: 1e6 })).toThrow('n_layer must be at most 10000');
+  });
+
+  it('says how long texts may be', () => {
+    const long = ids(Array.from({ length: 41 }, () => 1));
+    expect(() => make({})().forward({ inputIds: long })).toThrow(
+      'GPT2Model: texts have at most 40 tokens, got position 40; truncate them',
+    );
+  });
+});
