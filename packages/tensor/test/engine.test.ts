@@ -72,6 +72,6 @@ describe('CpuDevice', () => {
   });
 
   it('says what is at work', () => {
-    expect(new CpuDevice().describe()).toMatch(/^cpu \(WebAssembly SIMD, \d+ threads?\)$/);
+    expect(new CpuDevice().describe()).toMatch(/^cpu \(WebAssembly (relaxed )?SIMD, \d+ threads?\)$/);
   });
 });

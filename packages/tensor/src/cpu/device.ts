@@ -3,12 +3,18 @@ import type { Kernels } from '../kernels/index.js';
 import type { DeviceMemory } from '../memory.js';
 import { createEngine, type Engine, pointer } from './engine.js';
 import { cpuMemory } from './memory.js';
+import { checkSimd, defaultSimd, type Simd } from './simd.js';
 import { kernelTable } from './table.js';
 import { checkThreads, defaultThreads } from './workers.js';
 
 export interface CpuOptions {
   /** How many threads at most, the calling one among them. Default: one a processor, or what BURIN_THREADS says. */
   readonly threads?: number;
+  /**
+   * The build of the kernels. Default: what BURIN_SIMD says, or `relaxed` where the engine has relaxed SIMD. Results of the
+   * two differ by roundings.
+   */
+  readonly simd?: Simd;
 }
 
 /**
@@ -21,9 +27,15 @@ export class CpuDevice implements Device {
   readonly kernels: Kernels;
   readonly engine: Engine;
 
-  /** @throws RangeError if `threads` is no whole number of 1 or more */
-  constructor({ threads }: CpuOptions = {}) {
-    this.engine = createEngine(threads === undefined ? defaultThreads() : checkThreads('threads', threads));
+  /**
+   * @throws RangeError if `threads` is no whole number of 1 or more
+   * @throws DeviceError if `simd` is `relaxed` and the engine has no relaxed SIMD
+   */
+  constructor({ threads, simd }: CpuOptions = {}) {
+    this.engine = createEngine(
+      threads === undefined ? defaultThreads() : checkThreads('threads', threads),
+      simd === undefined ? defaultSimd() : checkSimd('simd', simd),
+    );
     this.memory = cpuMemory(this.engine.allocator);
     this.kernels = kernelTable(this.engine);
   }
@@ -47,10 +59,11 @@ export class CpuDevice implements Device {
     this.engine.dispose();
   }
 
-  /** For example `cpu (WebAssembly SIMD, 2 threads)`; says why where there is one thread though there could be more. */
+  /** For example `cpu (WebAssembly relaxed SIMD, 2 threads)`; says why where there is one thread though there could be more. */
   describe(): string {
     const { count, limit } = this.engine.threads;
-    return `cpu (WebAssembly SIMD, ${count} thread${count === 1 ? '' : 's'}${limit === null ? '' : `: ${limit}`})`;
+    const simd = this.engine.simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD';
+    return `cpu (WebAssembly ${simd}, ${count} thread${count === 1 ? '' : 's'}${limit === null ? '' : `: ${limit}`})`;
   }
 }
 
