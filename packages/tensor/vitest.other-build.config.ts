@@ -1,4 +1,4 @@
-import { defineProject, mergeConfig } from 'vitest/config';
+import { defineProject } from 'vitest/config';
 import { project } from '../../vitest.base.js';
 import { hasRelaxedSimd } from './src/cpu/simd.js';
 
@@ -10,13 +10,15 @@ const otherBuild = hasRelaxedSimd()
   ? { env: { BURIN_SIMD: 'plain' } }
   : { env: { BURIN_SIMD: 'relaxed' }, execArgv: ['--experimental-wasm-relaxed-simd'] };
 
-export default mergeConfig(
-  project('tensor, other build'),
-  defineProject({
-    test: {
-      pool: 'forks',
-      ...otherBuild,
-      typecheck: { enabled: false },
-    },
-  }),
-);
+const base = project('tensor, other build');
+
+export default defineProject({
+  ...base,
+  test: {
+    ...base.test,
+    ...otherBuild,
+    pool: 'forks',
+    include: ['test/kernels/*.test.ts', 'test/{math,products,engine,simd,threads,unit-ranges}.test.ts'],
+    typecheck: { enabled: false },
+  },
+});
