@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
-  test: { projects: ['packages/*', 'demo', 'conformance', 'bench'] },
+  test: { projects: ['packages/*', 'packages/tensor/vitest.other-build.config.ts', 'demo', 'conformance', 'bench'] },
 });

@@ -6,7 +6,7 @@
  *   dx = weight · rstd · (g − mean(g) − z · mean(g · z)), without the means where the moments are constants
  */
 import { loadPart4, storePart4 } from './lanes';
-import { all4, madd4 } from './math';
+import { all4, madd4, nmadd4 } from './math';
 import { Sum } from './reduce-ops';
 import { centeredSquares, weightedDot } from './row-moments';
 import { sumOf } from './sums';
@@ -90,7 +90,7 @@ function rowBackward(
   for (let i: usize = 0; i < length; i += 4) {
     const at = i << 2;
     const centered = f32x4.sub(loadPart4(x + at, length - i), all4(center));
-    const inner = f32x4.sub(f32x4.sub(loadPart4(g + at, length - i), all4(push)), f32x4.mul(centered, all4(pull)));
+    const inner = nmadd4(centered, all4(pull), f32x4.sub(loadPart4(g + at, length - i), all4(push)));
     storePart4(dx + at, f32x4.mul(inner, all4(scale)), length - i);
   }
 }

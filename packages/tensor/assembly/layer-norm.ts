@@ -5,7 +5,7 @@
  *   dx = rstd · (g·w − mean(g·w) − z · mean(g·w·z))      dweight = Σrows g · z      dbias = Σrows g
  */
 import { loadPart4, storePart4, weightPart4 } from './lanes';
-import { all4, madd4 } from './math';
+import { all4, madd4, nmadd4 } from './math';
 import { Sum } from './reduce-ops';
 import { CHUNK_ROWS } from './rms-norm';
 import { centeredSquares, weightedDot, weightedSum } from './row-moments';
@@ -71,7 +71,7 @@ function rowBackward(
     const z = f32x4.mul(f32x4.sub(loadPart4(x + at, left), centers), scales);
     const upstream = loadPart4(g + at, left);
     const scaled = f32x4.mul(upstream, weightPart4(weight, at, left));
-    const inner = f32x4.sub(f32x4.sub(scaled, push), f32x4.mul(z, pull));
+    const inner = nmadd4(z, pull, f32x4.sub(scaled, push));
     storePart4(dx + at, f32x4.mul(scales, inner), left);
     if (dweight) storePart4(dweight + at, madd4(upstream, z, loadPart4(dweight + at, left)), left);
     if (dbias) storePart4(dbias + at, f32x4.add(loadPart4(dbias + at, left), upstream), left);

@@ -5,7 +5,7 @@
  *   dx = rstd · (g·w − x · rstd² · mean(g·w·x))      dweight = Σrows g · x · rstd
  */
 import { loadPart4, storePart4, weightPart4 } from './lanes';
-import { all4 } from './math';
+import { all4, madd4, nmadd4 } from './math';
 import { SumSquares } from './reduce-ops';
 import { weightedDot } from './row-moments';
 import { sumOf } from './sums';
@@ -56,10 +56,9 @@ function rowBackward(x: usize, weight: usize, rstd: f32, g: usize, dx: usize, su
     const value = loadPart4(x + at, left);
     const upstream = loadPart4(g + at, left);
     const scaled = f32x4.mul(upstream, weightPart4(weight, at, left));
-    storePart4(dx + at, f32x4.mul(scales, f32x4.sub(scaled, f32x4.mul(value, pull))), left);
+    storePart4(dx + at, f32x4.mul(scales, nmadd4(value, pull, scaled)), left);
     if (sums) {
-      const term = f32x4.mul(f32x4.mul(upstream, value), scales);
-      storePart4(sums + at, f32x4.add(loadPart4(sums + at, left), term), left);
+      storePart4(sums + at, madd4(f32x4.mul(upstream, value), scales, loadPart4(sums + at, left)), left);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** The sums that normalisations need of a row, in blocks of 1024 joined in float64 as in sums.ts. */
 import { loadPart4, maskTail4, weightPart4 } from './lanes';
-import { all4, sumLanes4 } from './math';
+import { all4, madd4, sumLanes4 } from './math';
 import { BLOCK } from './sums';
 
 /** `Σ (x − center)²`. */
@@ -20,13 +20,13 @@ function centeredBlock(x: usize, count: usize, center: f32): f32 {
   for (; i + 8 <= count; i += 8) {
     const a = f32x4.sub(v128.load(x + (i << 2)), mean);
     const b = f32x4.sub(v128.load(x + (i << 2), 16), mean);
-    even = f32x4.add(even, f32x4.mul(a, a));
-    odd = f32x4.add(odd, f32x4.mul(b, b));
+    even = madd4(a, a, even);
+    odd = madd4(b, b, odd);
   }
   for (; i < count; i += 4) {
     let a = f32x4.sub(loadPart4(x + (i << 2), count - i), mean);
     if (count - i < 4) a = v128.and(a, maskTail4(count - i));
-    even = f32x4.add(even, f32x4.mul(a, a));
+    even = madd4(a, a, even);
   }
   return sumLanes4(f32x4.add(even, odd));
 }
@@ -48,7 +48,7 @@ function weightedBlock(g: usize, weight: usize, x: usize, count: usize, center: 
     const at = i << 2;
     const left = count - i;
     const scaled = f32x4.mul(loadPart4(g + at, left), weightPart4(weight, at, left));
-    sum = f32x4.add(sum, f32x4.mul(scaled, f32x4.sub(loadPart4(x + at, left), mean)));
+    sum = madd4(scaled, f32x4.sub(loadPart4(x + at, left), mean), sum);
   }
   return sumLanes4(sum);
 }
@@ -60,7 +60,7 @@ export function weightedSum(g: usize, weight: usize, count: usize): f64 {
     const stop = min<usize>(count, block + BLOCK);
     let sum = all4(0.0);
     for (let i = block; i < stop; i += 4) {
-      sum = f32x4.add(sum, f32x4.mul(loadPart4(g + (i << 2), stop - i), weightPart4(weight, i << 2, stop - i)));
+      sum = madd4(loadPart4(g + (i << 2), stop - i), weightPart4(weight, i << 2, stop - i), sum);
     }
     total += f64(sumLanes4(sum));
   }

@@ -1,6 +1,6 @@
 /** Softmax and its logarithm over rows of `cols`, rows begin .. end. A row is in the cache after its first pass. */
 import { loadTail4, maskTail4, storeTail4 } from './lanes';
-import { all4, expNonPositive4, log4, maxLanes4, sumLanes4 } from './math';
+import { all4, expNonPositive4, log4, madd4, maxLanes4, nmadd4, sumLanes4 } from './math';
 import { Sum } from './reduce-ops';
 import { BLOCK, sumOf } from './sums';
 
@@ -138,11 +138,11 @@ export function logSoftmaxBackward(y: usize, g: usize, dx: usize, cols: usize, b
     const sum = all4(f32(sumOf<Sum>(g + start, cols)));
     const stop = start + bytes;
     for (let i = start; i < stop; i += 16) {
-      v128.store(dx + i, f32x4.sub(v128.load(g + i), f32x4.mul(expNonPositive4(v128.load(y + i)), sum)));
+      v128.store(dx + i, nmadd4(expNonPositive4(v128.load(y + i)), sum, v128.load(g + i)));
     }
     if (rest) {
       const e = expNonPositive4(loadTail4(y + stop, rest));
-      storeTail4(dx + stop, f32x4.sub(loadTail4(g + stop, rest), f32x4.mul(e, sum)), rest);
+      storeTail4(dx + stop, nmadd4(e, sum, loadTail4(g + stop, rest)), rest);
     }
   }
 }
@@ -164,11 +164,11 @@ function dotBlock(a: usize, b: usize, count: usize): f32 {
   let i: usize = 0;
   for (; i + 8 <= count; i += 8) {
     const at = i << 2;
-    even = f32x4.add(even, f32x4.mul(v128.load(a + at), v128.load(b + at)));
-    odd = f32x4.add(odd, f32x4.mul(v128.load(a + at, 16), v128.load(b + at, 16)));
+    even = madd4(v128.load(a + at), v128.load(b + at), even);
+    odd = madd4(v128.load(a + at, 16), v128.load(b + at, 16), odd);
   }
-  for (; i + 4 <= count; i += 4) even = f32x4.add(even, f32x4.mul(v128.load(a + (i << 2)), v128.load(b + (i << 2))));
+  for (; i + 4 <= count; i += 4) even = madd4(v128.load(a + (i << 2)), v128.load(b + (i << 2)), even);
   const rest = count - i;
-  if (rest) odd = f32x4.add(odd, f32x4.mul(loadTail4(a + (i << 2), rest), loadTail4(b + (i << 2), rest)));
+  if (rest) odd = madd4(loadTail4(a + (i << 2), rest), loadTail4(b + (i << 2), rest), odd);
   return sumLanes4(f32x4.add(even, odd));
 }

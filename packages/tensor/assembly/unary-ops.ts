@@ -132,7 +132,7 @@ export class GeluTanh {
 // @ts-ignore: decorator
 @inline
 function swishSlope4(s: v128, z: v128): v128 {
-  return f32x4.add(s, f32x4.mul(f32x4.mul(s, f32x4.sub(all4(1.0), s)), z));
+  return madd4(f32x4.mul(s, f32x4.sub(all4(1.0), s)), z, s);
 }
 
 export class QuickGelu {

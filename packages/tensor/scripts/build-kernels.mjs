@@ -1,5 +1,5 @@
-// Compiles assembly/index.ts to WebAssembly and writes src/cpu/kernels.wasm.ts: the module as base64, and the types of
-// what it exports. Does nothing when the sources are those of the last build; `--force` builds all the same.
+// Compiles assembly/index.ts to WebAssembly, with and without relaxed SIMD, and writes src/cpu/kernels.wasm.ts: the plain
+// module and what is different in the other one as base64, and the types of what they export. Does nothing when the sources are those of the last build; `--force` builds all the same.
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -15,12 +15,12 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
+import { makePatch } from './patch.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const output = join(root, 'src/cpu/kernels.wasm.ts');
 
-/** One constant of the generated file each. A build with `relaxed-simd` would be a second entry. */
-const VARIANTS = [{ constant: 'kernelsWasm', features: 'simd,bulk-memory,threads' }];
+const FEATURES = 'simd,bulk-memory,threads';
 
 // `--use abort=`: no import to report a failed assertion through; it traps
 const OPTIONS =
@@ -37,12 +37,12 @@ function digestOfSources() {
     hash.update(name.replaceAll('\\', '/'));
     hash.update(readFileSync(join(assembly, name)));
   }
-  hash.update(readFileSync(fileURLToPath(import.meta.url)));
+  for (const script of ['build-kernels.mjs', 'patch.mjs']) hash.update(readFileSync(join(root, 'scripts', script)));
   hash.update(readFileSync(createRequire(import.meta.url).resolve('assemblyscript/package.json')));
   return hash.digest('hex');
 }
 
-/** Compiles one variant. Returns the module and the TypeScript declarations of its exports. */
+/** Compiles one build. Returns the module and the TypeScript declarations of its exports. */
 async function compile(features) {
   const files = new Map();
   const { error, stderr } = await asc.main(
@@ -78,8 +78,11 @@ function render(digest, constants, members) {
     ...members,
     '}',
     '',
-    ...constants.map(({ constant, wasm }) => `export const ${constant} = '${Buffer.from(wasm).toString('base64')}';`),
-    '',
+    ...Object.entries(constants).flatMap(([name, { text, bytes }]) => [
+      `/** ${text}, as base64. */`,
+      `export const ${name} = '${Buffer.from(bytes).toString('base64')}';`,
+      '',
+    ]),
   ].join('\n');
 }
 
@@ -89,18 +92,18 @@ async function build() {
     utimesSync(output, new Date(), new Date());
     return;
   }
-  const constants = [];
-  let members = [];
-  for (const { constant, features } of VARIANTS) {
-    const { wasm, declarations } = await compile(features);
-    constants.push({ constant, wasm });
-    members = membersOf(declarations);
-  }
+  const plain = await compile(FEATURES);
+  const relaxed = await compile(`${FEATURES},relaxed-simd`);
+  const members = membersOf(plain.declarations);
+  const constants = {
+    kernelsWasm: { text: 'The module without relaxed SIMD', bytes: plain.wasm },
+    relaxedPatch: { text: 'What makes it the one with relaxed SIMD', bytes: makePatch(plain.wasm, relaxed.wasm) },
+  };
   mkdirSync(dirname(output), { recursive: true });
   // whole or not at all: a test run beside this build must not read half a file
   writeFileSync(`${output}.${process.pid}`, render(digest, constants, members));
   renameSync(`${output}.${process.pid}`, output);
-  const sizes = constants.map(({ constant, wasm }) => `${constant} ${(wasm.length / 1024).toFixed(1)} KiB`);
+  const sizes = Object.entries(constants).map(([name, { bytes }]) => `${name} ${(bytes.length / 1024).toFixed(1)} KiB`);
   console.log(`built src/cpu/kernels.wasm.ts: ${members.length} kernels, ${sizes.join(', ')}`);
 }
 

@@ -72,6 +72,6 @@ describe('CpuDevice', () => {
   });
 
   it('says what is at work', () => {
-    expect(new CpuDevice({ blas: 'off' }).describe()).toMatch(/^cpu \(WebAssembly SIMD, \d+ threads?\)$/);
+    expect(new CpuDevice({ blas: 'off' }).describe()).toMatch(/^cpu \(WebAssembly (relaxed )?SIMD, \d+ threads?\)$/);
   });
 });

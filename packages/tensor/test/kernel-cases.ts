@@ -281,9 +281,9 @@ export const CASES: Readonly<Record<string, Case>> = {
 
 /** `engine` with another `run`. */
 export function withRun(engine: Engine, run: Engine['run']): Engine {
-  const { exports, memory, allocator, threads } = engine;
+  const { exports, simd, memory, allocator, threads } = engine;
   return {
-    ...{ exports, memory, allocator, threads, run, dispose: () => engine.dispose() },
+    ...{ exports, simd, memory, allocator, threads, run, dispose: () => engine.dispose() },
     workspace: (byteLength) => engine.workspace(byteLength),
     metadata: (values) => engine.metadata(values),
   };

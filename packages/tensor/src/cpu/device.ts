@@ -4,6 +4,7 @@ import type { DeviceMemory } from '../memory.js';
 import { type BlasSource, blasSource } from './blas.js';
 import { createEngine, type Engine, pointer } from './engine.js';
 import { cpuMemory } from './memory.js';
+import { checkSimd, defaultSimd, type Simd } from './simd.js';
 import { kernelTable } from './table.js';
 import { checkThreads, defaultThreads } from './workers.js';
 
@@ -15,6 +16,11 @@ export interface CpuOptions {
    * a path or a file's name that one. Default: the environment's `BURIN_BLAS`, or `auto`.
    */
   readonly blas?: string;
+  /**
+   * The build of the kernels. Default: what BURIN_SIMD says, or `relaxed` where the engine has relaxed SIMD. Results of the
+   * two differ by roundings.
+   */
+  readonly simd?: Simd;
 }
 
 /**
@@ -30,10 +36,13 @@ export class CpuDevice implements Device {
 
   /**
    * @throws RangeError if `threads` is no whole number of 1 or more
-   * @throws DeviceError if a BLAS is named and cannot be had
+   * @throws DeviceError if a BLAS is named and cannot be had, or if `simd` is `relaxed` and the engine has no relaxed SIMD
    */
-  constructor({ threads, blas }: CpuOptions = {}) {
-    this.engine = createEngine(threads === undefined ? defaultThreads() : checkThreads('threads', threads));
+  constructor({ threads, blas, simd }: CpuOptions = {}) {
+    this.engine = createEngine(
+      threads === undefined ? defaultThreads() : checkThreads('threads', threads),
+      simd === undefined ? defaultSimd() : checkSimd('simd', simd),
+    );
     this.memory = cpuMemory(this.engine.allocator);
     this.#blas = blasSource(this.engine.threads.count, blas);
     this.kernels = kernelTable(this.engine, this.#blas);
@@ -59,14 +68,15 @@ export class CpuDevice implements Device {
   }
 
   /**
-   * For example `cpu (WebAssembly SIMD, 2 threads; large products: OpenBLAS)`; says why where there is one thread though
-   * there could be more.
+   * For example `cpu (WebAssembly relaxed SIMD, 2 threads; large products: OpenBLAS)`; says why where there is one thread
+   * though there could be more.
    */
   describe(): string {
     const { count, limit } = this.engine.threads;
     const blas = this.#blas.get();
+    const simd = this.engine.simd === 'relaxed' ? 'relaxed SIMD' : 'SIMD';
     const threads = `${count} thread${count === 1 ? '' : 's'}${limit === null ? '' : `: ${limit}`}`;
-    return `cpu (WebAssembly SIMD, ${threads}${blas ? `; large products: ${blas.name}` : ''})`;
+    return `cpu (WebAssembly ${simd}, ${threads}${blas ? `; large products: ${blas.name}` : ''})`;
   }
 }
 

@@ -4,6 +4,7 @@ import type { RangeKernel } from './board.js';
 import type { KernelExports } from './kernels.wasm.js';
 import { createMemory, kernelModule } from './module.js';
 import { WorkerPool } from './pool.js';
+import { defaultSimd, type Simd } from './simd.js';
 import { reasonForOneThread } from './workers.js';
 
 export { pointer } from './buffer.js';
@@ -43,6 +44,8 @@ export interface Engine {
   readonly exports: KernelExports;
   readonly memory: WebAssembly.Memory;
   readonly allocator: Allocator;
+  /** The build that the kernels are of. Between builds, results differ by roundings. */
+  readonly simd: Simd;
   /**
    * Runs the units `0 .. units` of a kernel, on as many threads as it pays to wake, and returns when all are done. The
    * result does not depend on how many.
@@ -82,21 +85,23 @@ const MOST_METADATA = 256; // values: five lists for tensors of up to 51 axes
  * Instantiates the kernels over a new memory, at once: 32-bit WebAssembly may hold up to 4 GiB.
  *
  * @param threads - at most so many, the calling one among them
+ * @param simd - the build of the kernels
  */
-export function createEngine(threads = 1): Engine {
+export function createEngine(threads = 1, simd: Simd = defaultSimd()): Engine {
   const limit = threads > 1 ? reasonForOneThread() : null;
   const shared = threads > 1 && limit === null;
   const { memory, maximumPages } = createMemory(shared);
-  const module = kernelModule(shared);
+  const module = kernelModule(simd, shared);
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   const kernels = exports as unknown as KernelExports;
   const allocator = new Allocator(memory, kernels.heapBase(), maximumPages);
   const pool = shared ? new WorkerPool(module, memory, threads) : null;
-  return new WasmEngine(kernels, memory, allocator, pool, limit);
+  return new WasmEngine(kernels, simd, memory, allocator, pool, limit);
 }
 
 class WasmEngine implements Engine {
   readonly exports: KernelExports;
+  readonly simd: Simd;
   readonly memory: WebAssembly.Memory;
   readonly allocator: Allocator;
   readonly #pool: WorkerPool | null;
@@ -109,12 +114,14 @@ class WasmEngine implements Engine {
 
   constructor(
     exports: KernelExports,
+    simd: Simd,
     memory: WebAssembly.Memory,
     allocator: Allocator,
     pool: WorkerPool | null,
     limit: string | null,
   ) {
     this.exports = exports;
+    this.simd = simd;
     this.memory = memory;
     this.allocator = allocator;
     this.#pool = pool;

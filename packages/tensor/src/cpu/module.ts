@@ -1,6 +1,8 @@
 import { DeviceError } from '../errors.js';
 import { MemoryError } from '../memory.js';
-import { kernelsWasm } from './kernels.wasm.js';
+import { kernelsWasm, relaxedPatch } from './kernels.wasm.js';
+import { applyPatch } from './patch.js';
+import type { Simd } from './simd.js';
 
 /** Of an import of a memory: it has a maximum, and it is shared. */
 const HAS_MAXIMUM = 1;
@@ -8,20 +10,26 @@ const SHARED_WITH_MAXIMUM = 3;
 /** Pages of 64 KiB with which a memory starts: `--initialMemory` in scripts/build-kernels.mjs. */
 const INITIAL_PAGES = 64;
 
-const compiled = new Map<boolean, WebAssembly.Module>();
+const compiled = new Map<string, WebAssembly.Module>();
 
-/** The kernels, compiled once in a process, when a device is first made; for a shared memory or for one that is not. */
-export function kernelModule(shared: boolean): WebAssembly.Module {
-  const known = compiled.get(shared);
+/** A build of the kernels, compiled once in a process, when a device first needs it; for a shared memory or for one that is not. */
+export function kernelModule(simd: Simd, shared: boolean): WebAssembly.Module {
+  const key = `${simd}, ${shared}`;
+  const known = compiled.get(key);
   if (known) return known;
-  const bytes = Uint8Array.from(atob(kernelsWasm), (character) => character.charCodeAt(0));
+  const plain = fromBase64(kernelsWasm);
+  const bytes = simd === 'relaxed' ? applyPatch(plain, fromBase64(relaxedPatch)) : plain;
   if (!shared) importUnsharedMemory(bytes);
   if (!WebAssembly.validate(bytes)) {
     throw new DeviceError('cpu: this engine has no WebAssembly SIMD; use Node 20.19 or later, or a current browser');
   }
   const module = new WebAssembly.Module(bytes);
-  compiled.set(shared, module);
+  compiled.set(key, module);
   return module;
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
 /**
