@@ -8,10 +8,13 @@ import { DistilBertForQuestionAnswering } from './distilbert-for-question-answer
 import { DistilBertForSequenceClassification } from './distilbert-for-sequence-classification.js';
 import { DistilBertForTokenClassification } from './distilbert-for-token-classification.js';
 import { architectureOf } from './family.js';
+import { GPTNeoForCausalLM } from './gpt-neo-for-causal-lm.js';
+import { GPTNeoXForCausalLM } from './gpt-neox-for-causal-lm.js';
 import { GPT2ForSequenceClassification } from './gpt2-for-sequence-classification.js';
 import { GPT2LMHeadModel } from './gpt2-lm-head-model.js';
 import { causalArchitectures } from './llama-for-causal-lm.js';
 import { sequenceClassificationArchitectures } from './llama-for-sequence-classification.js';
+import { Phi3ForCausalLM } from './phi3-for-causal-lm.js';
 import { RobertaForMaskedLM } from './roberta-for-masked-lm.js';
 import { RobertaForQuestionAnswering } from './roberta-for-question-answering.js';
 import { RobertaForSequenceClassification } from './roberta-for-sequence-classification.js';
@@ -40,4 +43,7 @@ export const architectures = [
   architectureOf(T5ForConditionalGeneration),
   architectureOf(BartForConditionalGeneration),
   architectureOf(ViTForImageClassification),
+  architectureOf(GPTNeoXForCausalLM),
+  architectureOf(Phi3ForCausalLM),
+  architectureOf(GPTNeoForCausalLM),
 ] as const;

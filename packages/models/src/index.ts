@@ -27,6 +27,12 @@ export {
 } from './family.js';
 export { generateFromEncoder } from './generate-from-encoder.js';
 export { type GenerateOptions, generate, processorsOf } from './generation.js';
+export { type GPTNeoAttentionType, type GPTNeoConfig, type GPTNeoOptions, gptNeoConfig } from './gpt-neo-config.js';
+export { GPTNeoForCausalLM } from './gpt-neo-for-causal-lm.js';
+export { GPTNeoModel } from './gpt-neo-model.js';
+export { type GPTNeoXConfig, type GPTNeoXOptions, gptNeoXConfig } from './gpt-neox-config.js';
+export { GPTNeoXForCausalLM } from './gpt-neox-for-causal-lm.js';
+export { GPTNeoXModel } from './gpt-neox-model.js';
 export { type Gpt2Config, type Gpt2Options, gpt2Config } from './gpt2-config.js';
 export { GPT2ForSequenceClassification } from './gpt2-for-sequence-classification.js';
 export { GPT2LMHeadModel } from './gpt2-lm-head-model.js';
@@ -57,6 +63,9 @@ export {
   type TokenBatchOptions,
   tokenBatch,
 } from './model-input.js';
+export { type Phi3Config, type Phi3Options, phi3Config } from './phi3-config.js';
+export { Phi3ForCausalLM } from './phi3-for-causal-lm.js';
+export { Phi3Model } from './phi3-model.js';
 export { type Architecture, PretrainedModel } from './pretrained-model.js';
 export { RobertaForMaskedLM } from './roberta-for-masked-lm.js';
 export { RobertaForQuestionAnswering } from './roberta-for-question-answering.js';

@@ -2,6 +2,9 @@ import {
   type CausalModel,
   GPT2ForSequenceClassification,
   GPT2LMHeadModel,
+  GPTNeoForCausalLM,
+  GPTNeoXForCausalLM,
+  Phi3ForCausalLM,
   type PretrainedModel,
   tokenBatch,
 } from '@burin/models';
@@ -15,6 +18,11 @@ const folder = temporaryFolders();
 
 const GPT2 = { vocabSize: 37, nEmbd: 24, nLayer: 2, nHead: 4, nPositions: 40, initializerRange: 0.3 };
 
+const SIZES = {
+  ...{ vocabSize: 37, hiddenSize: 24, intermediateSize: 20, numHiddenLayers: 2, numAttentionHeads: 4 },
+  ...{ maxPositionEmbeddings: 40, initializerRange: 0.3 },
+};
+
 type LanguageModel = CausalModel & PretrainedModel;
 
 /** One of each kind of decoder, and what its options change. */
@@ -24,6 +32,24 @@ const DECODERS: [name: string, make: () => LanguageModel][] = [
     () => tinyLlama({ modelType: 'qwen3', headDim: 8, useSlidingWindow: true, maxWindowLayers: 1, slidingWindow: 3 }),
   ],
   ['Gemma', () => tinyLlama({ modelType: 'gemma', headDim: 8, numKeyValueHeads: 1 })],
+  ['GPT-NeoX', () => GPTNeoXForCausalLM.create({ ...SIZES, hiddenSize: 32, rotaryPct: 0.5 }, { rng: rng(5) })],
+  [
+    'GPT-NeoX, serial and tied',
+    () =>
+      GPTNeoXForCausalLM.create(
+        { ...SIZES, rotaryPct: 1, useParallelResidual: false, tieWordEmbeddings: true, attentionBias: false },
+        { rng: rng(6) },
+      ),
+  ],
+  [
+    'GPT-Neo',
+    () =>
+      GPTNeoForCausalLM.create(
+        { ...{ vocabSize: 37, hiddenSize: 24, numLayers: 3, numHeads: 4 }, windowSize: 3, initializerRange: 0.3 },
+        { rng: rng(8) },
+      ),
+  ],
+  ['Phi-3', () => Phi3ForCausalLM.create({ ...SIZES, numKeyValueHeads: 2, slidingWindow: 3 }, { rng: rng(7) })],
   ['GPT-2', () => GPT2LMHeadModel.create(GPT2, { rng: rng(1) })],
   [
     'GPT-2 with a head of its own and other scales',
@@ -98,5 +124,40 @@ describe('GPT-2', () => {
     expect(() => make({})().forward({ inputIds: long })).toThrow(
       'GPT2Model: texts have at most 40 tokens, got position 40; truncate them',
     );
+  });
+});
+
+describe('GPT-NeoX and Phi-3', () => {
+  it('refuse options that do not go together or are not computed', () => {
+    const neox = (options: object) => () => GPTNeoXForCausalLM.create({ ...SIZES, ...options }, { rng: rng() });
+    const phi = (options: object) => () => Phi3ForCausalLM.create({ ...SIZES, ...options }, { rng: rng() });
+    expect(neox({})).toThrow("rotary_pct must be such that an even number of a head's 6 elements turn, not 1");
+    expect(neox({ numAttentionHeads: 5 })).toThrow('num_attention_heads must be a divisor of hidden_size 24, got 5');
+    expect(neox({ rope_scaling: { type: 'linear' } })).toThrow('rope_scaling = an object is not supported');
+    expect(phi({ numKeyValueHeads: 3 })).toThrow('num_key_value_heads must be a divisor of num_attention_heads 4');
+    expect(phi({ numAttentionHeads: 8 })).toThrow('num_attention_heads must be such that hidden_size 24');
+    expect(phi({ rope_scaling: { type: 'longrope' } })).toThrow('rope_scaling = an object is not supported');
+    expect(phi({ partialRotaryFactor: 0.5 })).toThrow('partial_rotary_factor = 0.5 is not supported');
+  });
+});
+
+describe('GPT-Neo', () => {
+  const make = (options: object) => () =>
+    GPTNeoForCausalLM.create(
+      { ...{ vocabSize: 37, hiddenSize: 24, numLayers: 3, numHeads: 4 }, ...options },
+      { rng: rng() },
+    );
+
+  it('takes the kinds of its layers in either form', () => {
+    expect(make({})().config.attentionLayers).toEqual(['global', 'local', 'global']);
+    expect(make({ attentionTypes: [[['local'], 3]] })().config.attentionLayers).toEqual(['local', 'local', 'local']);
+  });
+
+  it('refuses options that do not go together', () => {
+    const expected = "must be 'global' or 'local' for each of the 3 layers";
+    expect(make({ attentionLayers: ['global'] })).toThrow(`attention_layers ${expected}`);
+    expect(make({ attentionTypes: [[['global'], 4]] })).toThrow(`attention_types ${expected}`);
+    expect(make({ attentionTypes: 'all' })).toThrow(`attention_types ${expected}`);
+    expect(make({ numHeads: 5 })).toThrow('num_heads must be a divisor of hidden_size 24, got 5');
   });
 });

@@ -39,8 +39,8 @@ CASES = {
     'qwen3': lambda: hf.Qwen3ForCausalLM(hf.Qwen3Config(**DECODER, num_key_value_heads=2, head_dim=8)),
     'gemma': lambda: hf.GemmaForCausalLM(hf.GemmaConfig(**DECODER, num_key_value_heads=1, head_dim=8)),
     'phi3': lambda: hf.Phi3ForCausalLM(hf.Phi3Config(**DECODER, num_key_value_heads=2, sliding_window=5)),
-    'gpt_neox': lambda: hf.GPTNeoXForCausalLM(hf.GPTNeoXConfig(**DECODER, **NO_DROP, rotary_pct=0.5)),
-    'gpt_neox_serial': lambda: hf.GPTNeoXForCausalLM(hf.GPTNeoXConfig(**DECODER, **NO_DROP, use_parallel_residual=False)),
+    'gpt_neox': lambda: hf.GPTNeoXForCausalLM(hf.GPTNeoXConfig(**dict(DECODER, hidden_size=32), **NO_DROP, rotary_pct=0.5)),
+    'gpt_neox_serial': lambda: hf.GPTNeoXForCausalLM(hf.GPTNeoXConfig(**dict(DECODER, hidden_size=32), **NO_DROP, use_parallel_residual=False)),
     'gpt_neo': lambda: hf.GPTNeoForCausalLM(hf.GPTNeoConfig(
         vocab_size=37, hidden_size=24, num_layers=2, num_heads=4, intermediate_size=20, max_position_embeddings=40,
         attention_types=[[['global', 'local'], 1]], window_size=3, bos_token_id=1, eos_token_id=2, **{
