@@ -4,19 +4,21 @@ import {
   ConfigError,
   fromPretrained,
   generate,
-  generateFromEncoder,
   type ModelOutput,
   type Seq2SeqModel,
   type Seq2SeqOutput,
   tokenBatch,
 } from '@burin/models';
-import { noGrad, type Tensor, tensor } from '@burin/tensor';
+import { noGrad, type Tensor } from '@burin/tensor';
 import { type Case, Unsupported } from '../case.js';
 import type { HostTensor } from '../host-tensor.js';
 import { gradients, type Outcome, read } from '../outcome.js';
+import { smallestGap } from './smallest-gap.js';
+import { answer, transformer } from './transformer.js';
 
 /** Whole models, loaded from their Hugging Face folder: config.json alone says what they are. */
 export async function models(c: Case): Promise<Outcome> {
+  if (c.has('src')) return transformer(c);
   const model = await load(c);
   try {
     const results = await read(() => forwardAndBackward(c, model));
@@ -111,16 +113,7 @@ async function answers(c: Case, model: Seq2SeqModel): Promise<Outcome> {
   const mask = c.has('attention_mask') ? rowsOf(c.host('attention_mask'))[0]! : source.map(() => 1);
   const real = source.filter((_, t) => mask[t] === 1);
   const maxNewTokens = c.host('generate.output').shape[1]! - 1;
-  const [row] = await generateFromEncoder(model, [real], { maxNewTokens, eosTokenIds: [] });
-  const { logits } = await read(() => {
-    const row1 = (ids: number[]) => tensor(Int32Array.from(ids), [1, ids.length]);
-    const memory = noGrad(() => model.encode({ inputIds: row1(real) }).states);
-    return { logits: noGrad(() => model.decode({ inputIds: row1(row!.slice(0, -1)), memory }).logits) };
-  });
-  return {
-    tensors: { 'generate.output': { shape: [1, row!.length], data: Int32Array.from(row!) } },
-    values: { 'generate.smallest_top1_top2_margin': smallestGap(logits!, () => true) },
-  };
+  return answer(model, real, maxNewTokens);
 }
 
 /** How far the largest logit lies above the second wherever a token was chosen, in one pass over whole texts. */
@@ -132,18 +125,6 @@ async function smallestMargin(model: CausalModel, texts: number[][], chosen: num
   const tokens = logits!.shape[1]!;
   // what the places before foretell was given, what the last one does is not there
   return smallestGap(logits!, (row) => row % tokens >= tokens - 1 - chosen && row % tokens < tokens - 1);
-}
-
-/** The smallest distance between the two largest logits of the rows that count. */
-function smallestGap({ shape, data }: HostTensor, counts: (row: number) => boolean): number {
-  const vocab = shape.at(-1)!;
-  let smallest = Infinity;
-  for (let row = 0; row < data.length / vocab; row++) {
-    if (!counts(row)) continue;
-    const [first, second] = data.slice(row * vocab, (row + 1) * vocab).sort((a, b) => b - a);
-    smallest = Math.min(smallest, first! - second!);
-  }
-  return smallest;
 }
 
 function rowsOf({ shape, data }: HostTensor): number[][] {

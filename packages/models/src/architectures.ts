@@ -20,6 +20,7 @@ import { RobertaForQuestionAnswering } from './roberta-for-question-answering.js
 import { RobertaForSequenceClassification } from './roberta-for-sequence-classification.js';
 import { RobertaForTokenClassification } from './roberta-for-token-classification.js';
 import { T5ForConditionalGeneration } from './t5-for-conditional-generation.js';
+import { Transformer } from './transformer.js';
 import { ViTForImageClassification } from './vit-for-image-classification.js';
 
 /** Every class of models of this package. */
@@ -46,4 +47,5 @@ export const architectures = [
   architectureOf(GPTNeoXForCausalLM),
   architectureOf(Phi3ForCausalLM),
   architectureOf(GPTNeoForCausalLM),
+  architectureOf(Transformer),
 ] as const;

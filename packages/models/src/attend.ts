@@ -1,5 +1,4 @@
 import { type KeyValueCache, scaledDotProductAttention } from '@burin/attention';
-import type { LinearLike } from '@burin/nn';
 import type { Generator, Tensor } from '@burin/tensor';
 
 /** How a layer attends. */
@@ -56,10 +55,15 @@ function splitHeads(x: Tensor, heads: number): Tensor {
   return x.reshape([B, T, heads, width / heads]);
 }
 
+/** A layer over the last axis. */
+interface Projection {
+  forward(x: Tensor): Tensor;
+}
+
 /** Layers that make keys and values of a memory: the encoder's states. */
 export interface MemoryProjections {
-  key: LinearLike; // [C of the memory] -> [H · D]
-  value: LinearLike; // [C of the memory] -> [H · D]
+  key: Projection; // [C of the memory] -> [H · D]
+  value: Projection; // [C of the memory] -> [H · D]
 }
 
 /**

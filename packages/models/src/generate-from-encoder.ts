@@ -47,7 +47,7 @@ class ConditionedDecoder implements NextTokenModel {
   private readonly memoryCache: readonly KeyValueCache[];
 
   constructor(model: Seq2SeqModel, sources: readonly (readonly number[])[]) {
-    const { vocabSize, padTokenId, numHiddenLayers } = model.config;
+    const { sourceVocabSize: vocabSize = model.config.vocabSize, padTokenId, numHiddenLayers } = model.config;
     const { memory, memoryMask } = noGrad(() =>
       scope(() => {
         const { inputIds, attentionMask } = tokenBatch(sources, { vocabSize, padTokenId });

@@ -77,6 +77,8 @@ export type { SpanInput, SpanOutput } from './span-output.js';
 export { type T5Config, type T5Options, t5Config } from './t5-config.js';
 export { T5ForConditionalGeneration } from './t5-for-conditional-generation.js';
 export { type TextTokenizer, Tokenizer } from './tokenizer.js';
+export { Transformer } from './transformer.js';
+export { type TransformerConfig, type TransformerOptions, transformerConfig } from './transformer-config.js';
 export { type ViTConfig, type ViTOptions, vitConfig } from './vit-config.js';
 export { ViTForImageClassification } from './vit-for-image-classification.js';
 export { type ViTInput, ViTModel } from './vit-model.js';

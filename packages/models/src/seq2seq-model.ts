@@ -35,6 +35,8 @@ export interface Seq2SeqOutput extends ModelOutput {
 /** An encoder-decoder with a language-model head, of any family: what `generateFromEncoder` takes. */
 export interface Seq2SeqModel extends Module {
   readonly config: NextTokenModel['config'] & {
+    /** Ids of the source are below this. Left out: as those of the target. */
+    readonly sourceVocabSize?: number;
     /** What the decoder begins with. */
     readonly decoderStartTokenId: number;
     readonly padTokenId: number;

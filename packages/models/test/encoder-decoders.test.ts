@@ -6,6 +6,7 @@ import {
   type Seq2SeqModel,
   type Seq2SeqOutput,
   T5ForConditionalGeneration,
+  Transformer,
   tokenBatch,
 } from '@burin/models';
 import { cpu, noGrad } from '@burin/tensor';
@@ -28,6 +29,11 @@ const BART = {
   ...{ decoderAttentionHeads: 3, encoderFfnDim: 20, decoderFfnDim: 28, maxPositionEmbeddings: 20, padTokenId: 0 },
 };
 
+const FIRST = {
+  ...{ srcVocab: 37, tgtVocab: 37, dModel: 24, nHeads: 4, nEncoderLayers: 2, nDecoderLayers: 3, dFf: 20 },
+  activation: 'gelu',
+} as const;
+
 const MODELS: [name: string, make: () => EncoderDecoder][] = [
   ['T5', () => T5ForConditionalGeneration.create(T5, { rng: rng(5) })],
   [
@@ -43,6 +49,11 @@ const MODELS: [name: string, make: () => EncoderDecoder][] = [
     'BART with scaled embeddings and a head of its own',
     () =>
       BartForConditionalGeneration.create({ ...BART, scaleEmbedding: true, tieWordEmbeddings: false }, { rng: rng(4) }),
+  ],
+  ['the first Transformer', () => Transformer.create(FIRST, { rng: rng(5) })],
+  [
+    'a Transformer with its norms first',
+    () => Transformer.create({ ...FIRST, normFirst: true, finalNorms: false }, { rng: rng(6) }),
   ],
 ];
 

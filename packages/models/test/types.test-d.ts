@@ -3,9 +3,13 @@ import {
   BertForSequenceClassification,
   type ByteTokenizer,
   fromPretrained,
+  GPT2LMHeadModel,
   generate,
+  generateFromEncoder,
   LlamaForCausalLM,
   LlamaForSequenceClassification,
+  type Seq2SeqModel,
+  type T5ForConditionalGeneration,
   type TextTokenizer,
   tokenBatch,
 } from '@burin/models';
@@ -44,4 +48,15 @@ test('inputs and outputs', () => {
   generate(model, [1, 2, 3]);
   // @ts-expect-error: an encoder has no cache
   BertForSequenceClassification.create(sizes, { rng }).forward({ inputIds: ids, cache: [] });
+});
+
+test('families share how models are made', () => {
+  const gpt2 = GPT2LMHeadModel.create({ vocabSize: 9, nEmbd: 8, nLayer: 1, nHead: 2 }, { rng });
+  expectTypeOf(gpt2).toEqualTypeOf<GPT2LMHeadModel>();
+  expectTypeOf(GPT2LMHeadModel.fromPretrained('x')).resolves.toEqualTypeOf<GPT2LMHeadModel>();
+  expectTypeOf(generate(gpt2, [[1]])).resolves.toEqualTypeOf<number[][]>();
+  expectTypeOf<T5ForConditionalGeneration>().toExtend<Seq2SeqModel>();
+  // @ts-expect-error: GPT-2's own names
+  GPT2LMHeadModel.create(sizes, { rng });
+  expectTypeOf(generateFromEncoder({} as T5ForConditionalGeneration, [[1]])).resolves.toEqualTypeOf<number[][]>();
 });
