@@ -66,6 +66,7 @@ export {
 export { type Phi3Config, type Phi3Options, phi3Config } from './phi3-config.js';
 export { Phi3ForCausalLM } from './phi3-for-causal-lm.js';
 export { Phi3Model } from './phi3-model.js';
+export { type Pooling, type PoolOptions, poolStates } from './pool-states.js';
 export { type Architecture, PretrainedModel } from './pretrained-model.js';
 export { RobertaForMaskedLM } from './roberta-for-masked-lm.js';
 export { RobertaForQuestionAnswering } from './roberta-for-question-answering.js';
