@@ -34,7 +34,9 @@ describe('the build of the kernels', () => {
   });
 
   it('can be chosen, and is told', () => {
-    expect(new CpuDevice({ threads: 1, simd: 'plain', blas: 'off' }).describe()).toBe('cpu (WebAssembly SIMD, 1 thread)');
+    expect(new CpuDevice({ threads: 1, simd: 'plain', blas: 'off' }).describe()).toBe(
+      'cpu (WebAssembly SIMD, 1 thread)',
+    );
     vi.stubEnv('BURIN_SIMD', 'plain');
     expect(new CpuDevice({ threads: 1, blas: 'off' }).describe()).toBe('cpu (WebAssembly SIMD, 1 thread)');
   });
