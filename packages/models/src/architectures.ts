@@ -23,29 +23,31 @@ import { T5ForConditionalGeneration } from './t5-for-conditional-generation.js';
 import { Transformer } from './transformer.js';
 import { ViTForImageClassification } from './vit-for-image-classification.js';
 
-/** Every class of models of this package. */
-export const architectures = [
-  ...causalArchitectures,
-  ...sequenceClassificationArchitectures,
-  architectureOf(BertForMaskedLM),
-  architectureOf(BertForSequenceClassification),
-  architectureOf(BertForTokenClassification),
-  architectureOf(BertForQuestionAnswering),
-  architectureOf(RobertaForMaskedLM),
-  architectureOf(RobertaForSequenceClassification),
-  architectureOf(RobertaForTokenClassification),
-  architectureOf(RobertaForQuestionAnswering),
-  architectureOf(DistilBertForMaskedLM),
-  architectureOf(DistilBertForSequenceClassification),
-  architectureOf(DistilBertForTokenClassification),
-  architectureOf(DistilBertForQuestionAnswering),
-  architectureOf(GPT2ForSequenceClassification),
-  architectureOf(GPT2LMHeadModel),
-  architectureOf(T5ForConditionalGeneration),
-  architectureOf(BartForConditionalGeneration),
-  architectureOf(ViTForImageClassification),
-  architectureOf(GPTNeoXForCausalLM),
-  architectureOf(Phi3ForCausalLM),
-  architectureOf(GPTNeoForCausalLM),
-  architectureOf(Transformer),
-] as const;
+/** Every class of models of this package. A function, so that who imports one class is not given them all. */
+export function architectures() {
+  return [
+    ...causalArchitectures(),
+    ...sequenceClassificationArchitectures(),
+    architectureOf(BertForMaskedLM),
+    architectureOf(BertForSequenceClassification),
+    architectureOf(BertForTokenClassification),
+    architectureOf(BertForQuestionAnswering),
+    architectureOf(RobertaForMaskedLM),
+    architectureOf(RobertaForSequenceClassification),
+    architectureOf(RobertaForTokenClassification),
+    architectureOf(RobertaForQuestionAnswering),
+    architectureOf(DistilBertForMaskedLM),
+    architectureOf(DistilBertForSequenceClassification),
+    architectureOf(DistilBertForTokenClassification),
+    architectureOf(DistilBertForQuestionAnswering),
+    architectureOf(GPT2ForSequenceClassification),
+    architectureOf(GPT2LMHeadModel),
+    architectureOf(T5ForConditionalGeneration),
+    architectureOf(BartForConditionalGeneration),
+    architectureOf(ViTForImageClassification),
+    architectureOf(GPTNeoXForCausalLM),
+    architectureOf(Phi3ForCausalLM),
+    architectureOf(GPTNeoForCausalLM),
+    architectureOf(Transformer),
+  ] as const;
+}

@@ -2,7 +2,7 @@ import { architectures } from './architectures.js';
 import { type LoadOptions, loadPretrained } from './load-pretrained.js';
 
 /** Any model of this package. */
-export type AnyModel = ReturnType<(typeof architectures)[number]['fromConfig']>;
+export type AnyModel = ReturnType<ReturnType<typeof architectures>[number]['fromConfig']>;
 
 /**
  * Reads a Hugging Face folder as whatever config.json's `architectures` says.
@@ -12,5 +12,5 @@ export type AnyModel = ReturnType<(typeof architectures)[number]['fromConfig']>;
  * const model = await fromPretrained('models/bert-base');
  */
 export function fromPretrained(folder: string, options?: LoadOptions): Promise<AnyModel> {
-  return loadPretrained<AnyModel>(folder, architectures, options);
+  return loadPretrained<AnyModel>(folder, architectures(), options);
 }

@@ -78,7 +78,7 @@ export class LlamaForCausalLM extends PretrainedModel {
 
   /** Reads a Hugging Face folder. @throws see {@link loadPretrained} */
   static fromPretrained(folder: string, options?: LoadOptions): Promise<LlamaForCausalLM> {
-    return loadPretrained(folder, causalArchitectures, options);
+    return loadPretrained(folder, causalArchitectures(), options);
   }
 
   /** Writes a Hugging Face folder. See {@link savePretrained}. */
@@ -132,11 +132,11 @@ export class LlamaForCausalLM extends PretrainedModel {
 }
 
 /** The language models of this family, by config.json's names. */
-export const causalArchitectures = (Object.keys(NAMES) as LlamaModelType[]).map(
-  (modelType): Architecture<LlamaForCausalLM> => ({
+export function causalArchitectures(): Architecture<LlamaForCausalLM>[] {
+  return (Object.keys(NAMES) as LlamaModelType[]).map((modelType) => ({
     architecture: NAMES[modelType],
     weightCount: (raw, where) => llamaWeightCount(llamaConfig(raw, where, modelType)),
     fromConfig: (raw, weights, where, rng) =>
       LlamaForCausalLM.fromConfig(llamaConfig(raw, where, modelType), weights, rng),
-  }),
-);
+  }));
+}

@@ -73,7 +73,7 @@ export class LlamaForSequenceClassification extends PretrainedModel {
 
   /** Reads a Hugging Face folder. @throws see {@link loadPretrained} */
   static fromPretrained(folder: string, options?: LoadOptions): Promise<LlamaForSequenceClassification> {
-    return loadPretrained(folder, sequenceClassificationArchitectures, options);
+    return loadPretrained(folder, sequenceClassificationArchitectures(), options);
   }
 
   /** Writes a Hugging Face folder. See {@link savePretrained}. */
@@ -117,11 +117,11 @@ export class LlamaForSequenceClassification extends PretrainedModel {
 }
 
 /** The classifiers of this family, by config.json's names. */
-export const sequenceClassificationArchitectures = (Object.keys(NAMES) as LlamaModelType[]).map(
-  (modelType): Architecture<LlamaForSequenceClassification> => ({
+export function sequenceClassificationArchitectures(): Architecture<LlamaForSequenceClassification>[] {
+  return (Object.keys(NAMES) as LlamaModelType[]).map((modelType) => ({
     architecture: NAMES[modelType],
     weightCount: (raw, where) => llamaWeightCount(llamaConfig(raw, where, modelType)),
     fromConfig: (raw, weights, where, rng) =>
       LlamaForSequenceClassification.fromConfig(llamaConfig(raw, where, modelType), weights, rng),
-  }),
-);
+  }));
+}
