@@ -116,6 +116,17 @@ export const CASES: Readonly<Record<string, Case>> = {
     }
   },
 
+  'products of a few rows with 4 bits'({ kernels, floats, upload }) {
+    const [n, k] = [1300, 128];
+    const nested = { nestedAbsmax: null, nestedCode: null, nestedOffset: 0, nestedBlockSize: 256 };
+    const packed = upload(new Uint8Array((n * k) / 2).map((_, i) => (i * 37) >> 3));
+    const weight = { packed, size: n * k, blockSize: 64, absmax: floats((n * k) / 64), absmaxCodes: null, ...nested };
+    for (const m of [1, 3, 4]) {
+      kernels.matmul4bit(floats(m * k), { type: 'nf4', ...weight }, floats(n), floats(m * n), m, n, k, false, true);
+      kernels.matmul4bit(floats(m * k), { type: 'fp4', ...weight }, null, floats(m * n), m, n, k, false, false);
+    }
+  },
+
   '4 bits in blocks of an odd size'({ kernels, floats, empty, upload }) {
     kernels.quantize4bit('nf4', floats(3001), upload(new Uint8Array(1501)), empty(429), 3001, 7);
     kernels.dequantize4bit(

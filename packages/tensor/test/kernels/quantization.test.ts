@@ -1,6 +1,6 @@
 import { devices, expectClose, seededRandom } from '@burin/testing';
 import { fc, it as property } from '@fast-check/vitest';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { dirty, normals, SIZES } from './inputs.js';
 import { expectGradient, reference } from './reference-forward.js';
 import { expectLikeReference, kernelsOf } from './run-kernel.js';
@@ -262,6 +262,44 @@ describe.each(devices)('matmul4bit on %s', (device) => {
       true,
       false,
     );
+  });
+
+  it.each(TYPES)('%s is its reference for the few rows of decoding', async (type) => {
+    // around what decoding by look-up asks for: 1 to 3 rows, 128 columns or more, chunks of 64 inputs in one block each
+    const shapes = [
+      ...[1, 2, 3, 4].flatMap((m) => [127, 128, 131].map((n) => [m, n, 64, 64] as const)),
+      ...[513, 1030].map((n) => [1, n, 64, 64] as const),
+      ...[32, 64, 128, 256].map((blockSize) => [2, 130, 192, blockSize] as const),
+      ...[0, 63, 65, 96].map((k) => [1, 129, k, 64] as const),
+    ];
+    for (const [m, n, k, blockSize] of shapes) {
+      const x = normals(m * k, 1);
+      for (const nested of [0, 3]) {
+        const weight = randomWeight(type, n * k, blockSize, nested);
+        for (const [bias, isSum] of [
+          [null, false],
+          [normals(n, 3), false],
+          [normals(n, 3), true],
+        ] as const) {
+          const y = isSum ? normals(m * n, 2) : dirty(m * n);
+          const sums = sumOf(k, nested > 0 ? 4 : 2); // the scales
+          await expectLikeReference(device, sums, 'matmul4bit', x, weight, bias, y, m, n, k, false, isSum);
+        }
+      }
+    }
+  });
+
+  it('multiplies by zero as IEEE 754 does: an infinite input is infinite or not a number', async () => {
+    const [n, k] = [130, 64];
+    const x = normals(k, 1).with(5, Number.POSITIVE_INFINITY);
+    const weight = randomWeight('nf4', n * k, 64);
+    weight.packed.fill(0x77, 32, 64); // zeros
+    const y = dirty(n);
+    await kernelsOf(device)('matmul4bit', x, weight, null, y, 1, n, k, false, false);
+    const expected = new Float32Array(n);
+    reference.matmul4bit(x, weight, null, expected, 1, n, k, false, false);
+    expect(Array.from(y, (value) => (Number.isFinite(value) ? 0 : value))).toEqual(Array.from(expected));
+    expect(y[1]).toBeNaN();
   });
 
   it('has the gradient of the reference with respect to x', async () => {
