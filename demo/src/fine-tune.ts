@@ -11,6 +11,7 @@ import { quantizeModel } from '@burin/quant-nf4';
 import { cpu, Generator, scope } from '@burin/tensor';
 import {
   classificationCollator,
+  decayGroups,
   type Example,
   type MemoryReport,
   type Metrics,
@@ -79,7 +80,12 @@ export async function fineTune(
   { model, lora }: Awaited<ReturnType<typeof prepare>>,
 ): Promise<FineTuned> {
   const { memory: device } = cpu();
-  const optimizer = new AdamW(decayed(model), { lr: method.learningRate, weightDecay: 0.01, pageBytes: PAGE_BYTES });
+  const { decayed, notDecayed } = decayGroups(model);
+  const groups = [
+    { params: decayed, weightDecay: 0.01 },
+    { params: notDecayed, weightDecay: 0 },
+  ].filter(({ params }) => params.length > 0);
+  const optimizer = new AdamW(groups, { lr: method.learningRate, pageBytes: PAGE_BYTES });
   const budgetBytes = method.paged ? tightBudget(model, task) : Number.POSITIVE_INFINITY;
   const curve: { step: number; loss: number }[] = [];
   const trainer = new Trainer({
@@ -152,17 +158,6 @@ function toScores({ evalAccuracy, evalF1 }: Metrics): Scores {
 
 function collatorOf({ tokenizer }: Task) {
   return classificationCollator({ padTokenId: tokenizer.padTokenId ?? 0 });
-}
-
-/** Weight decay for matrices only, as Hugging Face's trainer does. */
-function decayed(model: LlamaForSequenceClassification) {
-  const trainable = [...model.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
-  const isMatrix = ([, parameter]: (typeof trainable)[number]) => parameter.shape.length > 1;
-  const groups = [
-    { params: trainable.filter(isMatrix), weightDecay: 0.01 },
-    { params: trainable.filter((entry) => !isMatrix(entry)), weightDecay: 0 },
-  ];
-  return groups.filter(({ params }) => params.length > 0);
 }
 
 /**

@@ -23,6 +23,7 @@ export {
 export { type PerplexityOptions, type PerplexityScores, perplexity } from './metrics/perplexity.js';
 export type { ModelOutput, TrainableModel } from './model.js';
 export type { OptimizerParameterState, OptimizerSnapshot, TrainerOptimizer } from './optimizer.js';
+export { decayGroups } from './optimizer.js';
 export type { BestCheckpoint, LogEntry, TrainerState } from './state.js';
 export { createReporter, lineReporter, type Reporter } from './terminal.js';
 export { Trainer, type TrainerOptions, type TrainResult } from './trainer.js';
