@@ -11,7 +11,6 @@
  * change a bit of the result.
  */
 import { blockScale, codeValues, FourBitWeight } from './four-bit';
-import { loadPart4, storePart4 } from './lanes';
 import { FOUR_BIT, fourBitWeight, MatmulCall } from './matmul-call';
 
 /** Rows of x, one after the other; to decode the weight once for all of them is as fast from four on. */
@@ -23,11 +22,19 @@ const UNIT_COLUMNS: i32 = 512;
 const LEAST_COLUMNS: i32 = 128;
 const TABLE_BYTES: usize = 256 * 4;
 
-/** Whether a call is done by this file: few rows, columns enough to pay for the tables, blocks of whole chunks. */
+/** Whether a call is done by this file: few rows, columns enough to pay for the tables, blocks of whole chunks, in shifts. */
 export function usesLookUp(call: MatmulCall): bool {
   if (call.bType != FOUR_BIT || !call.transposeB || call.n < LEAST_COLUMNS) return false;
   if (call.m > MOST_ROWS || (call.transposeA && call.m > 1)) return false;
-  return call.k % CHUNK == 0 && fourBitWeight(call).blockSize % CHUNK == 0;
+  const weight = fourBitWeight(call);
+  if (!isPowerOfTwo(weight.blockSize) || (weight.absmax == 0 && !isPowerOfTwo(weight.nestedBlockSize))) return false;
+  return call.k % CHUNK == 0 && weight.blockSize % CHUNK == 0;
+}
+
+// @ts-ignore: decorator
+@inline
+function isPowerOfTwo(x: u32): bool {
+  return popcnt<u32>(x) == 1;
 }
 
 export function lookUpUnits(call: MatmulCall): i32 {
@@ -94,48 +101,91 @@ function fillTables(values: usize, x: usize, alpha: f32, tables: usize): void {
 /** Adds what the chunk from k on gives to the columns `first .. last` of row i, four at a time. */
 function addChunk(call: MatmulCall, i: i32, k: i32, first: i32, last: i32, tables: usize): void {
   const weight = fourBitWeight(call);
-  const size = weight.blockSize;
+  const row = <usize>call.k >> 1;
   let y = rowOfY(call, i) + (<usize>first << 2);
-  for (let j = first; j < last; j += 4) {
-    // at the edge, rows that do not exist repeat the first of the four
-    const at0 = <u32>j * <u32>call.k + <u32>k;
-    const at1 = j + 1 < last ? at0 + call.k : at0;
-    const at2 = j + 2 < last ? at1 + call.k : at0;
-    const at3 = j + 3 < last ? at2 + call.k : at0;
-    const packed = weight.packed;
-    const sums = fourSums(packed + (at0 >> 1), packed + (at1 >> 1), packed + (at2 >> 1), packed + (at3 >> 1), tables);
-    const scales = f32x4(
-      blockScale(weight, at0 / size),
-      blockScale(weight, at1 / size),
-      blockScale(weight, at2 / size),
-      blockScale(weight, at3 / size),
-    );
-    const left = <usize>(last - j);
-    storePart4(y, f32x4.add(loadPart4(y, left), f32x4.mul(sums, scales)), left);
+  let at = <u32>first * <u32>call.k + <u32>k;
+  let j = first;
+  for (; j + 4 <= last; j += 4) {
+    const codes = weight.packed + (at >> 1);
+    if (j + 8 <= last) touch(codes + 4 * row, row);
+    const sums = fourSums(codes, row, tables);
+    v128.store(y, f32x4.add(v128.load(y), f32x4.mul(sums, fourScales(weight, at, call.k))));
     y += 16;
+    at += 4 * call.k;
+  }
+  for (; j < last; j++) {
+    const codes = weight.packed + (at >> 1);
+    const sum = f32x4.extract_lane(fourSums(codes, 0, tables), 0);
+    store<f32>(y, load<f32>(y) + sum * blockScale(weight, at / weight.blockSize));
+    y += 4;
+    at += call.k;
   }
 }
 
-/** What each of four rows of codes finds in the tables, without its scale. */
+/** Reads one byte of each of four rows, so that they are near when their turn comes: they lie far apart, on a line each. */
 // @ts-ignore: decorator
 @inline
-function fourSums(codes0: usize, codes1: usize, codes2: usize, codes3: usize, tables: usize): v128 {
-  let sum0: f32 = 0;
-  let sum1: f32 = 0;
-  let sum2: f32 = 0;
-  let sum3: f32 = 0;
+function touch(codes: usize, row: usize): void {
+  load<u8>(codes);
+  load<u8>(codes + row);
+  load<u8>(codes + 2 * row);
+  load<u8>(codes + 3 * row);
+}
+
+/** The scales of the blocks of `at` and of the same place in the three rows after it. */
+// @ts-ignore: decorator
+@inline
+function fourScales(weight: FourBitWeight, at: u32, k: u32): v128 {
+  const shift = ctz<u32>(weight.blockSize);
+  const block0 = at >> shift;
+  const block1 = (at + k) >> shift;
+  const block2 = (at + 2 * k) >> shift;
+  const block3 = (at + 3 * k) >> shift;
+  if (weight.absmax) return fourEntries(weight.absmax, block0, block1, block2, block3);
+  const codes = weight.absmaxCodes;
+  const factors = fourEntries(
+    weight.nestedCode, load<u8>(codes + block0), load<u8>(codes + block1), load<u8>(codes + block2), load<u8>(codes + block3),
+  );
+  const nested = ctz<u32>(weight.nestedBlockSize);
+  const scales = fourEntries(weight.nestedAbsmax, block0 >> nested, block1 >> nested, block2 >> nested, block3 >> nested);
+  return f32x4.add(f32x4.mul(factors, scales), f32x4.splat(weight.nestedOffset));
+}
+
+/** What each of four rows of codes, `row` bytes apart, finds in the tables, without its scale. */
+// @ts-ignore: decorator
+@inline
+function fourSums(codes: usize, row: usize, tables: usize): v128 {
+  // two sums, as an addition waits three or four cycles for the one before
+  let even = f32x4.splat(0);
+  let odd = even;
   const end = tables + lookUpScratch();
-  for (; tables < end; tables += TABLE_BYTES) {
-    sum0 += entry(tables, codes0++);
-    sum1 += entry(tables, codes1++);
-    sum2 += entry(tables, codes2++);
-    sum3 += entry(tables, codes3++);
+  for (; tables < end; tables += 4 * TABLE_BYTES) {
+    const codes1 = codes + row;
+    const codes2 = codes1 + row;
+    const codes3 = codes2 + row;
+    even = f32x4.add(even, fourEntries(
+      tables, load<u8>(codes), load<u8>(codes1), load<u8>(codes2), load<u8>(codes3),
+    ));
+    odd = f32x4.add(odd, fourEntries(
+      tables + TABLE_BYTES, load<u8>(codes, 1), load<u8>(codes1, 1), load<u8>(codes2, 1), load<u8>(codes3, 1),
+    ));
+    even = f32x4.add(even, fourEntries(
+      tables + 2 * TABLE_BYTES, load<u8>(codes, 2), load<u8>(codes1, 2), load<u8>(codes2, 2), load<u8>(codes3, 2),
+    ));
+    odd = f32x4.add(odd, fourEntries(
+      tables + 3 * TABLE_BYTES, load<u8>(codes, 3), load<u8>(codes1, 3), load<u8>(codes2, 3), load<u8>(codes3, 3),
+    ));
+    codes += 4;
   }
-  return f32x4(sum0, sum1, sum2, sum3);
+  return f32x4.add(even, odd);
 }
 
+/** Four entries of a table. Loaded into lanes: four scalar sums would take half as many operations again. */
 // @ts-ignore: decorator
 @inline
-function entry(table: usize, code: usize): f32 {
-  return load<f32>(table + (<usize>load<u8>(code) << 2));
+function fourEntries(table: usize, place0: usize, place1: usize, place2: usize, place3: usize): v128 {
+  let entries = v128.load32_zero(table + (place0 << 2));
+  entries = v128.load_lane<f32>(table + (place1 << 2), entries, 1);
+  entries = v128.load_lane<f32>(table + (place2 << 2), entries, 2);
+  return v128.load_lane<f32>(table + (place3 << 2), entries, 3);
 }
