@@ -12,7 +12,7 @@ import { MatmulCall } from './matmul-call';
 import { lookUpProducts, lookUpScratch, lookUpUnits, usesLookUp } from './matmul-lookup';
 import { packColumns, packTransposedRows, STAGE_ROWS } from './matmul-pack';
 import { usesVectors, vectorProducts, vectorScratch, vectorUnits } from './matmul-vector';
-import { panelProduct, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from './microkernel';
+import { panelBytes, panelProduct, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from './microkernel';
 
 const K_BLOCK: i32 = 256;
 const COLUMN_BLOCK: i32 = 512;
@@ -109,7 +109,7 @@ function block(
   const bias = k == 0 && call.bias ? call.bias + (<usize>column << 2) : 0;
   const add = k > 0 || call.accumulate != 0;
   panelProduct(
-    a, aTile, aRow, aStep, rows, scratch + B_OFFSET, kCount, columns,
+    a, aTile, aRow, aStep, rows, scratch + B_OFFSET, panelBytes(kCount), kCount, columns,
     y, <usize>call.n << 2, call.alpha, bias, add, scratch,
   );
 }
