@@ -113,7 +113,8 @@ function queryBlock(call: AttentionCall, b: i32, h: i32, kv: i32, i0: i32, rows:
   }
 }
 
-function dot(x: usize, y: usize, size: i32): f32 {
+/** `Σ x · y`. */
+export function dot(x: usize, y: usize, size: i32): f32 {
   let sums = f32x4.splat(0);
   for (; size >= 4; size -= 4) {
     sums = madd4(v128.load(x), v128.load(y), sums);
@@ -183,7 +184,7 @@ function tokenProducts(
 }
 
 /** In place: scores become (dropped) probabilities, products g · v become gradients of the scores. */
-function rowGradients(p: usize, ds: usize, columns: i32, lse: f32, delta: f32, factors: usize): void {
+export function rowGradients(p: usize, ds: usize, columns: i32, lse: f32, delta: f32, factors: usize): void {
   const end = <usize>columns << 2;
   if (lse == -Infinity) {
     memory.fill(p, 0, end);
@@ -202,7 +203,8 @@ function rowGradients(p: usize, ds: usize, columns: i32, lse: f32, delta: f32, f
   }
 }
 
-function addTo(y: usize, x: usize, size: i32): void {
+/** `y += x`. */
+export function addTo(y: usize, x: usize, size: i32): void {
   for (; size >= 4; size -= 4) {
     v128.store(y, f32x4.add(v128.load(y), v128.load(x)));
     x += 16;

@@ -1,6 +1,7 @@
 /** What the WebAssembly module exports: kernels over ranges of independent units, and nothing else. */
 export { attention, attentionScratch, attentionUnits } from './attention';
 export { attentionBackward, attentionBackwardScratch, attentionBackwardUnits } from './attention-backward';
+export { attentionStrip, attentionStripBackward, attentionStripRow } from './attention-strip';
 export * from './binary';
 export { bceWithLogits, bceWithLogitsBackward } from './binary-cross-entropy';
 export * from './cast';
