@@ -20,7 +20,15 @@ export {
   classificationScores,
   predictedClasses,
 } from './metrics/classification.js';
+export { type BleuOptions, type BleuScores, corpusBleu } from './metrics/corpus-bleu.js';
+export {
+  type ExactMatchOptions,
+  type ExactMatchScores,
+  exactMatch,
+  normalizeAnswer,
+} from './metrics/exact-match.js';
 export { type PerplexityOptions, type PerplexityScores, perplexity } from './metrics/perplexity.js';
+export { tokenize13a } from './metrics/tokenize-13a.js';
 export type { ModelOutput, TrainableModel } from './model.js';
 export type { OptimizerParameterState, OptimizerSnapshot, TrainerOptimizer } from './optimizer.js';
 export { decayGroups } from './optimizer.js';
