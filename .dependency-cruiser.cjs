@@ -5,11 +5,12 @@
 const MAY_IMPORT = {
   tensor: [],
   checkpoint: [],
+  tokenizers: ['checkpoint'],
   nn: ['tensor'],
   norm: ['tensor', 'nn'],
   attention: ['tensor', 'nn'],
   ffn: ['tensor', 'nn'],
-  models: ['tensor', 'checkpoint', 'nn', 'norm', 'attention', 'ffn'],
+  models: ['tensor', 'checkpoint', 'tokenizers', 'nn', 'norm', 'attention', 'ffn'],
   lora: ['tensor', 'checkpoint', 'nn', 'norm'],
   'quant-nf4': ['tensor', 'nn', 'norm'],
   'optim-paged': ['tensor', 'nn', 'norm'],

@@ -1,3 +1,4 @@
+export { ByteTokenizer, type TextTokenizer, Tokenizer } from '@burin/tokenizers';
 export { type AnyModel, fromPretrained } from './auto.js';
 export { type BartConfig, type BartOptions, type BartStackConfig, bartConfig } from './bart-config.js';
 export { BartForConditionalGeneration } from './bart-for-conditional-generation.js';
@@ -8,7 +9,6 @@ export { BertForSequenceClassification } from './bert-for-sequence-classificatio
 export { BertForTokenClassification } from './bert-for-token-classification.js';
 export { BertModel } from './bert-model.js';
 export type { BertInput } from './bert-parts.js';
-export { ByteTokenizer } from './byte-tokenizer.js';
 export type { CausalInput, CausalModel, NextTokenModel } from './causal-model.js';
 export { ConfigError, type RawConfig } from './config-reader.js';
 export { type DistilBertConfig, type DistilBertOptions, distilBertConfig } from './distilbert-config.js';
@@ -77,7 +77,6 @@ export type { DecoderInput, EncoderInput, Seq2SeqInput, Seq2SeqModel, Seq2SeqOut
 export type { SpanInput, SpanOutput } from './span-output.js';
 export { type T5Config, type T5Options, t5Config } from './t5-config.js';
 export { T5ForConditionalGeneration } from './t5-for-conditional-generation.js';
-export { type TextTokenizer, Tokenizer } from './tokenizer.js';
 export { Transformer } from './transformer.js';
 export { type TransformerConfig, type TransformerOptions, transformerConfig } from './transformer-config.js';
 export { type ViTConfig, type ViTOptions, vitConfig } from './vit-config.js';

@@ -7,10 +7,10 @@ import {
 } from '@burin/checkpoint';
 import { Conv1D, isLinearLike, Linear, type Module, stateDict } from '@burin/nn';
 import { type DType, isFloating, type Tensor } from '@burin/tensor';
+import type { TextTokenizer } from '@burin/tokenizers';
 import type { RawConfig } from './config-reader.js';
 import type { PretrainedModel } from './pretrained-model.js';
 import { STORED_DTYPES } from './stored-dtype.js';
-import type { TextTokenizer } from './tokenizer.js';
 
 /** How a folder is written. */
 export interface SaveOptions {

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { CheckpointError } from '@burin/checkpoint';
-import { ByteTokenizer, Tokenizer } from '@burin/models';
+import { ByteTokenizer, Tokenizer } from '@burin/tokenizers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolders } from './support.js';

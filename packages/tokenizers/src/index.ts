@@ -1,0 +1,2 @@
+export { ByteTokenizer } from './byte-tokenizer.js';
+export { type TextTokenizer, Tokenizer } from './tokenizer.js';
