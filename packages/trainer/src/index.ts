@@ -8,6 +8,7 @@ export type { Dataset, Example } from './data/example.js';
 export type { Collator, HostBatch, HostInput, HostTensor, PackedBatch, TextBatch } from './data/host-batch.js';
 export { type DatasetReport, inspectDataset } from './data/inspect-dataset.js';
 export { packedCollator } from './data/packed-collator.js';
+export { type Seq2SeqCollatorOptions, seq2seqCollator } from './data/seq2seq-collator.js';
 export { DataError, NonFiniteError, NotTrainedError } from './errors.js';
 export type { ComputeMetrics, EvalPrediction, Metrics } from './evaluation.js';
 export type { NamedGenerators } from './generators.js';
