@@ -37,6 +37,7 @@ export { type Gpt2Config, type Gpt2Options, gpt2Config } from './gpt2-config.js'
 export { GPT2ForSequenceClassification } from './gpt2-for-sequence-classification.js';
 export { GPT2LMHeadModel } from './gpt2-lm-head-model.js';
 export { GPT2Model } from './gpt2-model.js';
+export type { LayerConversion } from './layer-conversion.js';
 export { type LlamaConfig, type LlamaModelType, llamaConfig } from './llama-config.js';
 export { LlamaForCausalLM, type LlamaOptions } from './llama-for-causal-lm.js';
 export { LlamaForSequenceClassification } from './llama-for-sequence-classification.js';

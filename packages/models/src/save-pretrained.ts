@@ -37,7 +37,7 @@ export async function savePretrained(
   { tokenizer, dtype, maxShardBytes, replace = false }: SaveOptions = {},
 ): Promise<WrittenFile[]> {
   refuseWrapped(model);
-  const tensors = await tensorsToWrite(model, dtype);
+  const tensors = tensorsToWrite(model, dtype);
   const config = configToWrite(model, dtype);
   let written: WrittenFile[] = [];
   const fillFolder = async (temporary: string) => {
@@ -66,13 +66,12 @@ function configToWrite(model: PretrainedModel, dtype: DType | undefined): RawCon
   return { ...raw, architectures: [model.architecture], dtype: stored };
 }
 
-async function tensorsToWrite(model: Module, dtype: DType | undefined): Promise<TensorToWrite[]> {
-  const tensors: TensorToWrite[] = [];
-  for (const [name, tensor] of stateDict(model)) {
+/** Each is read from the device when its turn comes, so that no more than one is in memory twice. */
+function tensorsToWrite(model: Module, dtype: DType | undefined): TensorToWrite[] {
+  return [...stateDict(model)].map(([name, tensor]) => {
     const stored = dtype && isFloating(tensor.dtype) ? dtype : tensor.dtype;
-    tensors.push({ name, dtype: STORED_DTYPES[stored], shape: tensor.shape, data: await bytesOf(tensor, stored) });
-  }
-  return tensors;
+    return { name, dtype: STORED_DTYPES[stored], shape: tensor.shape, data: () => bytesOf(tensor, stored) };
+  });
 }
 
 function bytesOf(tensor: Tensor, dtype: DType): Promise<Uint8Array> {
