@@ -1,4 +1,5 @@
 import { exists, openCheckpoint, readJsonFile, type SafetensorsFile } from '@burin/checkpoint';
+import { hubFolder } from '@burin/hub';
 import type { Generator } from '@burin/tensor';
 import { ConfigError, ConfigReader, type RawConfig } from './config-reader.js';
 import { type FillOptions, fillWeights } from './fill-weights.js';
@@ -8,6 +9,8 @@ import { blankWeights } from './weights.js';
 
 /** How a folder is loaded. */
 export interface LoadOptions extends FillOptions {
+  /** Of a model of the hub: a branch, a tag or a commit. Default `main`. */
+  revision?: string;
   /** How weights are stored in memory. Default float32, whatever the file has. */
   dtype?: 'float32' | 'float16' | 'bfloat16';
   /** Draws dropout in training. Left out: nothing is dropped, whatever config.json says. */
@@ -19,17 +22,21 @@ export interface LoadOptions extends FillOptions {
  * pieces, and take memory when their turn comes; with `convert` a layer is replaced before its weight takes any. The
  * model is in evaluation mode.
  *
- * @param folder - holds config.json and model.safetensors, or shards with their index; generation_config.json's
- *   `eos_token_id` goes before config.json's
+ * @param nameOrFolder - a folder that holds config.json and model.safetensors, or shards with their index;
+ *   generation_config.json's `eos_token_id` goes before config.json's. Else the name of a model of the hub, fetched by
+ *   `hubFolder` of `@burin/hub`
+ * @throws HubError if a name of the hub stands for nothing that can be had
  * @throws ConfigError if config.json names another architecture or an option that is not supported
  * @throws CheckpointError if a file is damaged or not there
  * @throws RangeError if names are missing or left over; ShapeError if a shape differs. Each message names the file.
  */
 export async function loadPretrained<M extends PretrainedModel>(
-  folder: string,
+  nameOrFolder: string,
   architectures: readonly Architecture<M>[],
   options: LoadOptions = {},
 ): Promise<M> {
+  const { revision } = options;
+  const folder = await hubFolder(nameOrFolder, revision === undefined ? {} : { revision });
   const where = `${folder}/config.json`;
   const config = new ConfigReader(await readJsonFile(where), where);
   const architecture = chooseArchitecture(config, architectures);
