@@ -49,6 +49,31 @@ const DECODERS: [name: string, make: () => LanguageModel][] = [
         { rng: rng(8) },
       ),
   ],
+  [
+    'GPT-NeoX, stretched',
+    () =>
+      GPTNeoXForCausalLM.create(
+        { ...SIZES, rotaryPct: 1, ropeScaling: { type: 'linear', factor: 4 } },
+        { rng: rng(5) },
+      ),
+  ],
+  [
+    'Llama, dynamic within its length',
+    () => tinyLlama({ ropeScaling: { type: 'dynamic', factor: 2, originalMaxPositionEmbeddings: 64 } }),
+  ],
+  [
+    'Phi-3, longrope over a part of each head',
+    () =>
+      Phi3ForCausalLM.create(
+        {
+          ...{ ...SIZES, hiddenSize: 32, partialRotaryFactor: 0.5 },
+          ropeScaling: {
+            ...{ type: 'longrope', shortFactor: [1, 1.5], longFactor: [2, 8], originalMaxPositionEmbeddings: 20 },
+          },
+        },
+        { rng: rng(9) },
+      ),
+  ],
   ['Phi-3', () => Phi3ForCausalLM.create({ ...SIZES, numKeyValueHeads: 2, slidingWindow: 3 }, { rng: rng(7) })],
   ['GPT-2', () => GPT2LMHeadModel.create(GPT2, { rng: rng(1) })],
   [
@@ -133,11 +158,11 @@ describe('GPT-NeoX and Phi-3', () => {
     const phi = (options: object) => () => Phi3ForCausalLM.create({ ...SIZES, ...options }, { rng: rng() });
     expect(neox({})).toThrow("rotary_pct must be such that an even number of a head's 6 elements turn, not 1");
     expect(neox({ numAttentionHeads: 5 })).toThrow('num_attention_heads must be a divisor of hidden_size 24, got 5');
-    expect(neox({ rope_scaling: { type: 'linear' } })).toThrow('rope_scaling = an object is not supported');
     expect(phi({ numKeyValueHeads: 3 })).toThrow('num_key_value_heads must be a divisor of num_attention_heads 4');
     expect(phi({ numAttentionHeads: 8 })).toThrow('num_attention_heads must be such that hidden_size 24');
-    expect(phi({ rope_scaling: { type: 'longrope' } })).toThrow('rope_scaling = an object is not supported');
-    expect(phi({ partialRotaryFactor: 0.5 })).toThrow('partial_rotary_factor = 0.5 is not supported');
+    expect(phi({ partialRotaryFactor: 0.5 })).toThrow(
+      "partial_rotary_factor must be such that an even number of a head's 6 elements turn, not 3, got 0.5",
+    );
   });
 });
 
