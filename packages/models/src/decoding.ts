@@ -1,4 +1,4 @@
-import { KeyValueCache } from '@burin/attention';
+import { DynamicCache } from '@burin/attention';
 import { noGrad, scope, type Tensor, tensor } from '@burin/tensor';
 import type { NextTokenModel } from './causal-model.js';
 import { tokenBatch } from './model-input.js';
@@ -9,7 +9,7 @@ export class Decoding {
   readonly ended: boolean[];
   private readonly fed: number[][]; // what the model sees: a row that has ended goes on with 0, whose logits are not used
   private readonly model: NextTokenModel;
-  private readonly cache: KeyValueCache[] | null;
+  private readonly cache: DynamicCache[] | null;
 
   constructor(model: NextTokenModel, prompts: readonly (readonly number[])[], maxNewTokens: number, useCache: boolean) {
     if (!Number.isInteger(maxNewTokens) || maxNewTokens < 0) {
@@ -29,7 +29,7 @@ export class Decoding {
     this.ended = prompts.map(() => false);
     const capacity = Math.max(1, longest + maxNewTokens);
     const layers = model.config.numHiddenLayers;
-    this.cache = useCache ? Array.from({ length: layers }, () => new KeyValueCache({ capacity })) : null;
+    this.cache = useCache ? Array.from({ length: layers }, () => new DynamicCache({ capacity })) : null;
   }
 
   get finished(): boolean {

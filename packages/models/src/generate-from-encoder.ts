@@ -1,4 +1,4 @@
-import { KeyValueCache } from '@burin/attention';
+import { DynamicCache } from '@burin/attention';
 import { noGrad, scope, type Tensor } from '@burin/tensor';
 import type { CausalInput, NextTokenModel } from './causal-model.js';
 import { continueRows, type GenerateOptions, inEvaluation } from './generation.js';
@@ -44,7 +44,7 @@ class ConditionedDecoder implements NextTokenModel {
   private readonly model: Seq2SeqModel;
   private readonly memory: Tensor; // [B, S, C]
   private readonly memoryMask: Tensor; // [B, S]
-  private readonly memoryCache: readonly KeyValueCache[];
+  private readonly memoryCache: readonly DynamicCache[];
 
   constructor(model: Seq2SeqModel, sources: readonly (readonly number[])[]) {
     const { sourceVocabSize: vocabSize = model.config.vocabSize, padTokenId, numHiddenLayers } = model.config;
@@ -58,7 +58,7 @@ class ConditionedDecoder implements NextTokenModel {
     this.memory = memory;
     this.memoryMask = memoryMask;
     const capacity = memory.shape[1]!;
-    this.memoryCache = Array.from({ length: numHiddenLayers }, () => new KeyValueCache({ capacity }));
+    this.memoryCache = Array.from({ length: numHiddenLayers }, () => new DynamicCache({ capacity }));
   }
 
   get config() {
