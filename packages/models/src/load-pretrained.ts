@@ -1,7 +1,7 @@
 import { exists, openCheckpoint, readJsonFile, type SafetensorsFile } from '@burin/checkpoint';
 import { hubFolder } from '@burin/hub';
 import type { Generator } from '@burin/tensor';
-import { ConfigError, ConfigReader, type RawConfig } from './config-reader.js';
+import { ConfigError, ConfigReader } from './config-reader.js';
 import { type FillOptions, fillWeights } from './fill-weights.js';
 import { tokenIds } from './head-config.js';
 import type { Architecture, PretrainedModel } from './pretrained-model.js';
@@ -40,7 +40,10 @@ export async function loadPretrained<M extends PretrainedModel>(
   const where = `${folder}/config.json`;
   const config = new ConfigReader(await readJsonFile(where), where);
   const architecture = chooseArchitecture(config, architectures);
-  const raw = await withGenerationConfig(config.raw, folder);
+  const generation = await readGenerationConfig(folder);
+  const raw = generation?.has('eos_token_id')
+    ? { ...config.raw, eos_token_id: tokenIds(generation, 'eos_token_id') } // transformers prefers it too
+    : config.raw;
   const needed = architecture.weightCount(raw, where);
   const checkpoint = await openCheckpoint(folder);
   try {
@@ -52,6 +55,7 @@ export async function loadPretrained<M extends PretrainedModel>(
       model.dispose();
       throw error;
     }
+    model.generationConfig = generation?.raw ?? null;
     return model.eval();
   } finally {
     await checkpoint.close();
@@ -71,12 +75,9 @@ function chooseArchitecture<M extends PretrainedModel>(
   throw new ConfigError(`${config.where}: architectures must name a model known here: expected ${known}, got ${got}`);
 }
 
-/** config.json, with the end tokens of generation_config.json where there is one, as transformers prefers them. */
-async function withGenerationConfig(raw: RawConfig, folder: string): Promise<RawConfig> {
+async function readGenerationConfig(folder: string): Promise<ConfigReader | null> {
   const where = `${folder}/generation_config.json`;
-  if (!(await exists(where))) return raw;
-  const generation = new ConfigReader(await readJsonFile(where), where);
-  return generation.has('eos_token_id') ? { ...raw, eos_token_id: tokenIds(generation, 'eos_token_id') } : raw;
+  return (await exists(where)) ? new ConfigReader(await readJsonFile(where), where) : null;
 }
 
 /**

@@ -25,7 +25,8 @@ export interface SaveOptions {
 }
 
 /**
- * Writes a folder that transformers reads: config.json, model.safetensors, tokenizer.json. Whole or not at all.
+ * Writes a folder that transformers reads: config.json, model.safetensors, tokenizer.json, and
+ * generation_config.json where the model has one. Whole or not at all.
  *
  * @returns the files of weights with their sizes
  * @throws RangeError if a layer is no plain Linear (4-bit, or with an adapter), since its weight would be left out
@@ -41,12 +42,17 @@ export async function savePretrained(
   const config = configToWrite(model, dtype);
   let written: WrittenFile[] = [];
   const fillFolder = async (temporary: string) => {
-    await writeFileAtomic(`${temporary}/config.json`, `${JSON.stringify(config, null, 2)}\n`);
+    await writeJson(`${temporary}/config.json`, config);
+    if (model.generationConfig) await writeJson(`${temporary}/generation_config.json`, model.generationConfig);
     if (tokenizer) await writeTokenizer(temporary, tokenizer);
     written = await writeCheckpoint(temporary, tensors, maxShardBytes === undefined ? {} : { maxShardBytes });
   };
   await writeFolderAtomic(folder, fillFolder, { replace });
   return written;
+}
+
+function writeJson(path: string, content: RawConfig): Promise<void> {
+  return writeFileAtomic(path, `${JSON.stringify(content, null, 2)}\n`);
 }
 
 function refuseWrapped(model: Module): void {
