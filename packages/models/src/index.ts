@@ -64,6 +64,18 @@ export {
   type TokenBatchOptions,
   tokenBatch,
 } from './model-input.js';
+export {
+  type ModernBertAttentionType,
+  type ModernBertConfig,
+  type ModernBertOptions,
+  modernBertConfig,
+} from './modernbert-config.js';
+export { ModernBertForMaskedLM } from './modernbert-for-masked-lm.js';
+export { ModernBertForQuestionAnswering } from './modernbert-for-question-answering.js';
+export { ModernBertForSequenceClassification } from './modernbert-for-sequence-classification.js';
+export { ModernBertForTokenClassification } from './modernbert-for-token-classification.js';
+export type { ModernBertInput } from './modernbert-layer.js';
+export { ModernBertModel } from './modernbert-model.js';
 export { type Phi3Config, type Phi3Options, phi3Config } from './phi3-config.js';
 export { Phi3ForCausalLM } from './phi3-for-causal-lm.js';
 export { Phi3Model } from './phi3-model.js';
