@@ -1,4 +1,4 @@
-import type { TextTokenizer } from './tokenizer.js';
+import type { TextTokenizer } from './text-tokenizer.js';
 
 const SPECIALS = ['<pad>', '<s>', '</s>'] as const;
 const FIRST_BYTE = SPECIALS.length;

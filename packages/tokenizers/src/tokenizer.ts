@@ -1,26 +1,18 @@
-import { CheckpointError, exists, readJsonFile } from '@burin/checkpoint';
-import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
+import { CheckpointError, exists, makeFolder, readJsonFile, readTextFile, writeFileAtomic } from '@burin/checkpoint';
+import { type BatchDefaults, type BatchOptions, planBatch } from './batch-options.js';
+import { encodeRows, type TextInput } from './encode-batch.js';
+import type { Encoding, TextTokens } from './encoding.js';
+import { isObject, type Json, tokenText } from './json.js';
+import { type Library, openLibrary } from './library.js';
+import { type Frame, fillSlots, frameOf, slotsOf } from './post-processor.js';
+import type { TextTokenizer } from './text-tokenizer.js';
 
-/** Text to token ids and back. */
-export interface TextTokenizer {
-  readonly vocabSize: number;
-  /** The id that fills short rows up, or null where the tokenizer names none. */
-  readonly padTokenId: number | null;
-  readonly bosTokenId: number | null;
-  /** Ids that end a text. */
-  readonly eosTokenIds: readonly number[];
-  /** Ids of a text; with the tokens that the tokenizer puts around it, unless `addSpecialTokens` is false. */
-  encode(text: string, options?: { addSpecialTokens?: boolean }): number[];
-  /** The text of ids; special tokens are left out, unless `skipSpecialTokens` is false. */
-  decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string;
-  /** The content of tokenizer.json. */
-  toJson(): Record<string, unknown>;
-  /** The content of tokenizer_config.json, where there is one. */
-  configJson?(): Record<string, unknown>;
-}
+/** Above this `model_max_length` stands for "no limit": transformers then writes 1e30. */
+const LARGEST_MAX_LENGTH = 1e9;
 
 /**
- * A tokenizer.json (BPE, WordPiece or Unigram), through `@huggingface/tokenizers`.
+ * A tokenizer.json (BPE, WordPiece or Unigram), read through `@huggingface/tokenizers`, with what is missing there around it:
+ * batches with padding and truncation, places in the text, chat templates.
  *
  * @example
  * const tokenizer = await Tokenizer.fromFolder('models/stories260k');
@@ -30,33 +22,47 @@ export class Tokenizer implements TextTokenizer {
   readonly padTokenId: number | null;
   readonly bosTokenId: number | null;
   readonly eosTokenIds: readonly number[];
+  readonly unkTokenId: number | null;
+  readonly clsTokenId: number | null;
+  readonly sepTokenId: number | null;
+  readonly maskTokenId: number | null;
   readonly vocabSize: number;
-  #tokenizer: HuggingFaceTokenizer;
-  #json: Record<string, unknown>;
-  #config: Record<string, unknown>;
+  readonly #tokenizer: Library;
+  readonly #json: Json;
+  readonly #config: Json;
+  readonly #frame: Frame;
 
-  /** One of the content of tokenizer.json, and of tokenizer_config.json. */
-  constructor(json: Record<string, unknown>, config: Record<string, unknown> = {}) {
-    this.#tokenizer = new HuggingFaceTokenizer(json, config);
+  /**
+   * One of the content of tokenizer.json, and of tokenizer_config.json.
+   *
+   * @throws TokenizerError, or an error of `@huggingface/tokenizers`, if the content is no tokenizer that can be read
+   */
+  constructor(json: Json, config: Json = {}) {
+    this.#tokenizer = openLibrary(json, config);
     this.#json = json;
     this.#config = config;
+    this.#frame = frameOf(json.post_processor, (token) => this.tokenToId(token) ?? undefined);
     this.vocabSize = this.#tokenizer.get_vocab(true).size;
     this.padTokenId = this.#special('pad_token');
     this.bosTokenId = this.#special('bos_token');
+    this.unkTokenId = this.#special('unk_token');
+    this.clsTokenId = this.#special('cls_token');
+    this.sepTokenId = this.#special('sep_token');
+    this.maskTokenId = this.#special('mask_token');
     const eos = this.#special('eos_token');
     this.eosTokenIds = eos === null ? [] : [eos];
   }
 
   /**
-   * Reads tokenizer.json of a model's folder, and tokenizer_config.json, which older folders have not.
+   * Reads tokenizer.json of a model's folder; and tokenizer_config.json, special_tokens_map.json and chat_template.jinja, of
+   * which older folders have some and newer ones others.
    *
    * @throws CheckpointError that names the file, if it is not there or no tokenizer
    */
   static async fromFolder(folder: string): Promise<Tokenizer> {
     const path = `${folder}/tokenizer.json`;
     const json = jsonObject(await readJsonFile(path), path);
-    const configPath = `${folder}/tokenizer_config.json`;
-    const config = (await exists(configPath)) ? jsonObject(await readJsonFile(configPath), configPath) : {};
+    const config = await readConfig(folder);
     try {
       return new Tokenizer(json, config);
     } catch (cause) {
@@ -64,30 +70,91 @@ export class Tokenizer implements TextTokenizer {
     }
   }
 
-  #special(name: string): number | null {
-    const value = this.#config[name];
-    const token = typeof value === 'object' && value !== null ? (value as { content?: unknown }).content : value;
-    return typeof token === 'string' ? (this.#tokenizer.token_to_id(token) ?? null) : null;
+  /** Writes tokenizer.json and tokenizer_config.json into a folder, which is made where there is none. */
+  async savePretrained(folder: string): Promise<void> {
+    await makeFolder(folder);
+    await writeFileAtomic(`${folder}/tokenizer.json`, JSON.stringify(this.#json));
+    await writeFileAtomic(`${folder}/tokenizer_config.json`, JSON.stringify(this.#config, null, 2));
   }
 
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
-    return [...this.#tokenizer.encode(text, { add_special_tokens: addSpecialTokens }).ids];
+    const tokens = this.#tokensOf(text);
+    if (!addSpecialTokens) return [...tokens.ids];
+    return fillSlots(slotsOf(this.#frame, false, true), [tokens]).map(({ id }) => id);
+  }
+
+  /**
+   * Texts, or pairs of a text and another (`[question, context]`), as rows: cut, framed and filled up as asked.
+   *
+   * @throws RangeError if an option is out of range, or they ask for what cannot be had
+   * @example
+   * const rows = tokenizer.encodeBatch(['a', 'longer text'], { padding: true, truncation: true, maxLength: 128 });
+   * const inputIds = rows.map((row) => row.inputIds);
+   */
+  encodeBatch(inputs: readonly TextInput[], options: BatchOptions = {}): Encoding[] {
+    const plan = planBatch(options, this.#batchDefaults());
+    return encodeRows(inputs, (text) => this.#tokensOf(text), this.#frame, plan);
   }
 
   decode(ids: Iterable<number>, { skipSpecialTokens = true }: { skipSpecialTokens?: boolean } = {}): string {
-    return this.#tokenizer.decode([...ids], { skip_special_tokens: skipSpecialTokens });
+    const known = [...ids].filter((id) => this.idToToken(id) !== null);
+    if (known.length === 0) return '';
+    return this.#tokenizer.decode(known, {
+      skip_special_tokens: skipSpecialTokens,
+      clean_up_tokenization_spaces: this.#config.clean_up_tokenization_spaces === true,
+    });
   }
 
-  toJson(): Record<string, unknown> {
+  /** The id of a token of the vocabulary, or null. */
+  tokenToId(token: string): number | null {
+    return this.#tokenizer.token_to_id(token) ?? null;
+  }
+
+  /** The token of an id as the vocabulary writes it, or null. */
+  idToToken(id: number): string | null {
+    return this.#tokenizer.id_to_token(id) ?? null;
+  }
+
+  toJson(): Json {
     return this.#json;
   }
 
-  configJson(): Record<string, unknown> {
+  configJson(): Json {
     return this.#config;
+  }
+
+  #tokensOf(text: string): TextTokens {
+    return { ids: this.#tokenizer.encode(text, { add_special_tokens: false }).ids, offsets: null };
+  }
+
+  #special(name: string): number | null {
+    const token = tokenText(this.#config[name]);
+    return token === null ? null : this.tokenToId(token);
+  }
+
+  #batchDefaults(): BatchDefaults {
+    const { padding_side: padding, truncation_side: truncation, model_max_length: longest } = this.#config;
+    return {
+      padTokenId: this.padTokenId,
+      paddingSide: padding === 'left' ? 'left' : 'right',
+      truncationSide: truncation === 'left' ? 'left' : 'right',
+      maxLength: typeof longest === 'number' && longest <= LARGEST_MAX_LENGTH ? longest : null,
+    };
   }
 }
 
-function jsonObject(value: unknown, path: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+async function readConfig(folder: string): Promise<Json> {
+  const optional = async (file: string) => {
+    const path = `${folder}/${file}`;
+    return (await exists(path)) ? jsonObject(await readJsonFile(path), path) : {};
+  };
+  const specials = await optional('special_tokens_map.json');
+  const config = { ...specials, ...(await optional('tokenizer_config.json')) };
+  const template = `${folder}/chat_template.jinja`;
+  return (await exists(template)) ? { ...config, chat_template: await readTextFile(template) } : config;
+}
+
+function jsonObject(value: unknown, path: string): Json {
+  if (isObject(value)) return value;
   throw new CheckpointError(`${path}: expected a JSON object`);
 }
