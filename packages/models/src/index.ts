@@ -17,6 +17,7 @@ export { DistilBertForQuestionAnswering } from './distilbert-for-question-answer
 export { DistilBertForSequenceClassification } from './distilbert-for-sequence-classification.js';
 export { DistilBertForTokenClassification } from './distilbert-for-token-classification.js';
 export { type DistilBertInput, DistilBertModel } from './distilbert-model.js';
+export { drawToken, likeliestToken, softmaxRow } from './draw-token.js';
 export {
   architectureOf,
   type Family,
@@ -26,7 +27,9 @@ export {
   type ModelParts,
 } from './family.js';
 export { generateFromEncoder } from './generate-from-encoder.js';
-export { type GenerateOptions, generate, processorsOf } from './generation.js';
+export type { CacheKind, GenerateOptions, ProcessorOptions, TokenDecoder } from './generate-options.js';
+export type { FinishReason } from './generated-row.js';
+export { generate, generateStream, type StreamedToken } from './generation.js';
 export { type GPTNeoAttentionType, type GPTNeoConfig, type GPTNeoOptions, gptNeoConfig } from './gpt-neo-config.js';
 export { GPTNeoForCausalLM } from './gpt-neo-for-causal-lm.js';
 export { GPTNeoModel } from './gpt-neo-model.js';
@@ -43,16 +46,8 @@ export { LlamaForCausalLM, type LlamaOptions } from './llama-for-causal-lm.js';
 export { LlamaForSequenceClassification } from './llama-for-sequence-classification.js';
 export { LlamaDecoderLayer, LlamaModel } from './llama-model.js';
 export { type LoadOptions, loadPretrained } from './load-pretrained.js';
-export {
-  drawToken,
-  type LogitsProcessor,
-  likeliestToken,
-  repetitionPenalty,
-  softmaxRow,
-  temperature,
-  topK,
-  topP,
-} from './logits-processors.js';
+export { type LogitsProcessor, type RowProgress, repetitionPenalty } from './logits-processors.js';
+export { minP, temperature, topK, topP } from './logits-warpers.js';
 export {
   type LossInput,
   labelTensor,
@@ -81,6 +76,7 @@ export { Phi3ForCausalLM } from './phi3-for-causal-lm.js';
 export { Phi3Model } from './phi3-model.js';
 export { type Pooling, type PoolOptions, poolStates } from './pool-states.js';
 export { type Architecture, PretrainedModel } from './pretrained-model.js';
+export { processorsOf } from './processors-of.js';
 export { RobertaForMaskedLM } from './roberta-for-masked-lm.js';
 export { RobertaForQuestionAnswering } from './roberta-for-question-answering.js';
 export { RobertaForSequenceClassification } from './roberta-for-sequence-classification.js';
