@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Alphabet } from '../src/g2p/alphabet.js';
 import { editDistance, scoreSpelling } from '../src/g2p/score.js';
 import { isShared, SHARED } from '../src/shared-files.js';
-import { runExample } from './run-example.js';
+import { LONG, runExample } from './run-example.js';
 
 describe('Alphabet', () => {
   const alphabet = new Alphabet({ grapheme_chars: '____abc', phoneme_chars: '____ˈæb' });
@@ -48,11 +48,15 @@ const isThere = isShared('models/bart-g2p-en-us') && isShared('data/g2p-english'
 const given = isThere ? '' : ` (skipped: no model and data in ${SHARED}; BURIN_SHARED names another folder)`;
 
 describe.skipIf(!isThere)(`pnpm example:g2p${given}`, () => {
-  it('moves the model towards British, gives the American one back, and reads its adapter', () => {
-    const { out, printed, figures } = runExample('g2p', ['--train', '1280', '--test', '100']);
-    expect(figures.after.british.exact).toBeGreaterThan(figures.before.british.exact + 0.1);
-    expect(printed).toContain('spells every American word as before');
-    expect(printed.match(/to the bit/g)).toHaveLength(2);
-    expect(existsSync(`${out}/adapter/adapter_model.safetensors`)).toBe(true);
-  });
+  it(
+    'moves the model towards British, gives the American one back, and reads its adapter',
+    () => {
+      const { out, printed, figures } = runExample('g2p', ['--train', '1280', '--test', '100']);
+      expect(figures.after.british.exact).toBeGreaterThan(figures.before.british.exact + 0.1);
+      expect(printed).toContain('spells every American word as before');
+      expect(printed.match(/to the bit/g)).toHaveLength(2);
+      expect(existsSync(`${out}/adapter/adapter_model.safetensors`)).toBe(true);
+    },
+    LONG,
+  );
 });

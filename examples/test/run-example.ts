@@ -3,6 +3,9 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
+/** Milliseconds that a run may take: it takes a few seconds, many times that on a busy machine. */
+export const LONG = 120_000;
+
 /** Runs an example in a process of its own, as the command does; returns what it printed and its figures. */
 export function runExample(name: string, args: readonly string[]) {
   const out = mkdtempSync(`${tmpdir()}/burin-${name}-`);
