@@ -5,7 +5,12 @@ import type { Json } from './json.js';
 export interface Library {
   readonly normalizer: null | { normalize(text: string): string };
   readonly pre_tokenizer: null | { pre_tokenize(text: string, options?: { section_index?: number }): string[] };
-  readonly model: { encode(words: string[]): string[]; readonly tokens_to_ids: ReadonlyMap<string, number> };
+  readonly model: {
+    encode(words: string[]): string[];
+    readonly tokens_to_ids: ReadonlyMap<string, number>;
+    readonly unk_token_id?: number;
+    readonly fuse_unk: boolean;
+  };
   encode(text: string, options: { add_special_tokens: boolean }): { ids: number[]; tokens: string[] };
   decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
   token_to_id(token: string): number | undefined;

@@ -4,6 +4,7 @@ import { encodeRows, type TextInput } from './encode-batch.js';
 import type { Encoding, TextTokens } from './encoding.js';
 import { isObject, type Json, tokenText } from './json.js';
 import { type Library, openLibrary } from './library.js';
+import { OffsetFinder } from './offsets/find-offsets.js';
 import { type Frame, fillSlots, frameOf, slotsOf } from './post-processor.js';
 import type { TextTokenizer } from './text-tokenizer.js';
 
@@ -31,6 +32,7 @@ export class Tokenizer implements TextTokenizer {
   readonly #json: Json;
   readonly #config: Json;
   readonly #frame: Frame;
+  #finder: OffsetFinder | null = null;
 
   /**
    * One of the content of tokenizer.json, and of tokenizer_config.json.
@@ -93,7 +95,7 @@ export class Tokenizer implements TextTokenizer {
    */
   encodeBatch(inputs: readonly TextInput[], options: BatchOptions = {}): Encoding[] {
     const plan = planBatch(options, this.#batchDefaults());
-    return encodeRows(inputs, (text) => this.#tokensOf(text), this.#frame, plan);
+    return encodeRows(inputs, (text) => this.#tokensOf(text, plan.offsets), this.#frame, plan);
   }
 
   decode(ids: Iterable<number>, { skipSpecialTokens = true }: { skipSpecialTokens?: boolean } = {}): string {
@@ -123,8 +125,11 @@ export class Tokenizer implements TextTokenizer {
     return this.#config;
   }
 
-  #tokensOf(text: string): TextTokens {
-    return { ids: this.#tokenizer.encode(text, { add_special_tokens: false }).ids, offsets: null };
+  #tokensOf(text: string, withOffsets = false): TextTokens {
+    const { ids } = this.#tokenizer.encode(text, { add_special_tokens: false });
+    if (!withOffsets) return { ids, offsets: null };
+    this.#finder ??= new OffsetFinder(this.#tokenizer, this.#json, this.#frame.trimOffsets);
+    return { ids, offsets: this.#finder.find(text, ids) };
   }
 
   #special(name: string): number | null {
