@@ -3,6 +3,7 @@ import { BertForMaskedLM } from './bert-for-masked-lm.js';
 import { BertForQuestionAnswering } from './bert-for-question-answering.js';
 import { BertForSequenceClassification } from './bert-for-sequence-classification.js';
 import { BertForTokenClassification } from './bert-for-token-classification.js';
+import { DeepseekV2ForCausalLM } from './deepseek-for-causal-lm.js';
 import { DistilBertForMaskedLM } from './distilbert-for-masked-lm.js';
 import { DistilBertForQuestionAnswering } from './distilbert-for-question-answering.js';
 import { DistilBertForSequenceClassification } from './distilbert-for-sequence-classification.js';
@@ -56,6 +57,7 @@ export function architectures() {
     architectureOf(ModernBertForSequenceClassification),
     architectureOf(ModernBertForTokenClassification),
     architectureOf(ModernBertForQuestionAnswering),
+    architectureOf(DeepseekV2ForCausalLM),
     architectureOf(Transformer),
   ] as const;
 }

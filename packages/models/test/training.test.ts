@@ -1,6 +1,7 @@
 import {
   BartForConditionalGeneration,
   BertForMaskedLM,
+  DeepseekV2ForCausalLM,
   DistilBertForMaskedLM,
   GPT2LMHeadModel,
   GPTNeoForCausalLM,
@@ -31,6 +32,18 @@ const SIZES = {
   initializerRange: 0.3,
 };
 const DISTIL = { vocabSize: 37, dim: 24, hiddenDim: 20, nLayers: 2, nHeads: 4, initializerRange: 0.3 };
+const DEEPSEEK = {
+  ...{
+    ...SIZES,
+    qLoraRank: null,
+    kvLoraRank: 9,
+    qkNopeHeadDim: 5,
+    qkRopeHeadDim: 4,
+    vHeadDim: 7,
+    attentionDropout: 0.1,
+  },
+  ...{ moeIntermediateSize: 10, nRoutedExperts: 4, numExpertsPerTok: 2, firstKDenseReplace: 1 },
+};
 const T5 = { vocabSize: 37, dModel: 24, dKv: 5, dFf: 20, numLayers: 2, numHeads: 4 };
 const BART = {
   ...{ vocabSize: 37, dModel: 24, encoderLayers: 2, decoderLayers: 2, encoderAttentionHeads: 4, initStd: 0.3 },
@@ -81,6 +94,13 @@ const LANGUAGE_MODELS: [name: string, make: () => Trainable, input: () => Input,
     'lm_head',
   ],
   ['Phi3ForCausalLM', () => Phi3ForCausalLM.create(SIZES, { rng: rng(4) }), causal, ['model'], 'lm_head'],
+  [
+    'DeepseekV2ForCausalLM',
+    () => DeepseekV2ForCausalLM.create(DEEPSEEK, { rng: rng(12) }),
+    causal,
+    ['model'],
+    'lm_head',
+  ],
   [
     'BertForMaskedLM',
     () => BertForMaskedLM.create(SIZES, { rng: rng(5) }),
