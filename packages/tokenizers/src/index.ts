@@ -1,5 +1,7 @@
 export type { BatchOptions } from './batch-options.js';
 export { ByteTokenizer } from './byte-tokenizer.js';
+export type { ChatMessage, ChatOptions, ChatTemplateOptions } from './chat/chat-message.js';
+export type { ChatEncoding } from './chat/encode-chat.js';
 export type { TextInput } from './encode-batch.js';
 export type { Encoding, Offset } from './encoding.js';
 export { TokenizerError } from './errors.js';

@@ -1,5 +1,8 @@
 import { CheckpointError, exists, makeFolder, readJsonFile, readTextFile, writeFileAtomic } from '@burin/checkpoint';
 import { type BatchDefaults, type BatchOptions, planBatch } from './batch-options.js';
+import type { ChatMessage, ChatOptions, ChatTemplateOptions } from './chat/chat-message.js';
+import { ChatRenderer } from './chat/chat-renderer.js';
+import { type ChatEncoding, maskTokens } from './chat/encode-chat.js';
 import { encodeRows, type TextInput } from './encode-batch.js';
 import type { Encoding, TextTokens } from './encoding.js';
 import { isObject, type Json, tokenText } from './json.js';
@@ -32,6 +35,7 @@ export class Tokenizer implements TextTokenizer {
   readonly #json: Json;
   readonly #config: Json;
   readonly #frame: Frame;
+  readonly #chat: ChatRenderer;
   #finder: OffsetFinder | null = null;
 
   /**
@@ -44,6 +48,7 @@ export class Tokenizer implements TextTokenizer {
     this.#json = json;
     this.#config = config;
     this.#frame = frameOf(json.post_processor, (token) => this.tokenToId(token) ?? undefined);
+    this.#chat = new ChatRenderer(json, config);
     this.vocabSize = this.#tokenizer.get_vocab(true).size;
     this.padTokenId = this.#special('pad_token');
     this.bosTokenId = this.#special('bos_token');
@@ -96,6 +101,34 @@ export class Tokenizer implements TextTokenizer {
   encodeBatch(inputs: readonly TextInput[], options: BatchOptions = {}): Encoding[] {
     const plan = planBatch(options, this.#batchDefaults());
     return encodeRows(inputs, (text) => this.#tokensOf(text, plan.offsets), this.#frame, plan);
+  }
+
+  /**
+   * The text of a conversation, as the model was trained to read it: by `chat_template` of tokenizer_config.json, or
+   * chat_template.jinja. It has its special tokens in it, so encode it with `addSpecialTokens: false`.
+   *
+   * @throws TokenizerError if there is no template, it refuses the messages, or options ask for what cannot be had
+   * @example
+   * const prompt = tokenizer.applyChatTemplate([{ role: 'user', content: 'Hi' }], { addGenerationPrompt: true });
+   * const ids = tokenizer.encode(prompt, { addSpecialTokens: false });
+   */
+  applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
+    return this.#chat.render(messages, options);
+  }
+
+  /**
+   * A conversation to train on: its ids, and labels where the assistant speaks, its end token included.
+   *
+   * Which part that is comes from places in the text: from `{% generation %}` where the template has it, else from rendering
+   * the conversation up to each turn. Turns that the template shortens once others follow (thoughts) are found too.
+   *
+   * @throws TokenizerError if the part cannot be told, or there is nothing of the assistant
+   */
+  encodeChat(messages: readonly ChatMessage[], options: ChatOptions = {}): ChatEncoding {
+    const { text, spans } = this.#chat.renderTurns(messages, options);
+    const { ids } = this.#tokensOf(text);
+    const tokens = { ids, offsets: () => this.#tokensOf(text, true).offsets! };
+    return maskTokens(text, spans, tokens, (part) => this.#tokensOf(part).ids);
   }
 
   decode(ids: Iterable<number>, { skipSpecialTokens = true }: { skipSpecialTokens?: boolean } = {}): string {
