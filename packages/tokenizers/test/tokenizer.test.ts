@@ -72,6 +72,36 @@ describe('Tokenizer', () => {
     expect([tokenizer.padTokenId, tokenizer.bosTokenId, tokenizer.eosTokenIds]).toEqual([null, null, []]);
   });
 
+  it('reads the files that older and newer folders have instead', async () => {
+    const path = write('old and new', {
+      'tokenizer.json': json,
+      'special_tokens_map.json': JSON.stringify({ pad_token: '<pad>', eos_token: '<s>' }),
+      'tokenizer_config.json': JSON.stringify({ eos_token: '</s>', chat_template: 'older' }),
+      'chat_template.jinja': '{{ messages[0].content }}{{ eos_token }}',
+    });
+    const tokenizer = await Tokenizer.fromFolder(path);
+    expect([tokenizer.padTokenId, tokenizer.eosTokenIds]).toEqual([0, [2]]);
+    expect(tokenizer.applyChatTemplate([{ role: 'user', content: 'Hi' }])).toBe('Hi</s>');
+    await tokenizer.savePretrained(folder('copied'));
+    const copied = await Tokenizer.fromFolder(folder('copied'));
+    expect([copied.toJson(), copied.configJson()]).toEqual([tokenizer.toJson(), tokenizer.configJson()]);
+  });
+
+  it('looks tokens up, and passes over ids that are none', () => {
+    const tokenizer = new Tokenizer(bytes.toJson());
+    expect([tokenizer.tokenToId('<0x41>'), tokenizer.tokenToId('none')]).toEqual([68, null]);
+    expect([tokenizer.idToToken(68), tokenizer.idToToken(999)]).toEqual(['<0x41>', null]);
+    expect(tokenizer.decode([])).toBe('');
+    expect(tokenizer.decode([999, 68, -1])).toBe('A');
+    expect(tokenizer.decode([1, 68], { skipSpecialTokens: false })).toBe('<s>A');
+  });
+
+  it('leaves spaces before punctuation alone, unless tokenizer_config.json says otherwise', () => {
+    const ids = bytes.encode('a , b .');
+    expect(new Tokenizer(bytes.toJson()).decode(ids)).toBe('a , b .');
+    expect(new Tokenizer(bytes.toJson(), { clean_up_tokenization_spaces: true }).decode(ids)).toBe('a, b.');
+  });
+
   it('names a file that is missing, damaged or no tokenizer', async () => {
     await expect(Tokenizer.fromFolder(folder('none'))).rejects.toThrow(CheckpointError);
     for (const [name, content] of [
