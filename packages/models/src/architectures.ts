@@ -3,6 +3,7 @@ import { BertForMaskedLM } from './bert-for-masked-lm.js';
 import { BertForQuestionAnswering } from './bert-for-question-answering.js';
 import { BertForSequenceClassification } from './bert-for-sequence-classification.js';
 import { BertForTokenClassification } from './bert-for-token-classification.js';
+import { DeepseekV2ForCausalLM } from './deepseek-for-causal-lm.js';
 import { DistilBertForMaskedLM } from './distilbert-for-masked-lm.js';
 import { DistilBertForQuestionAnswering } from './distilbert-for-question-answering.js';
 import { DistilBertForSequenceClassification } from './distilbert-for-sequence-classification.js';
@@ -14,6 +15,10 @@ import { GPT2ForSequenceClassification } from './gpt2-for-sequence-classificatio
 import { GPT2LMHeadModel } from './gpt2-lm-head-model.js';
 import { causalArchitectures } from './llama-for-causal-lm.js';
 import { sequenceClassificationArchitectures } from './llama-for-sequence-classification.js';
+import { ModernBertForMaskedLM } from './modernbert-for-masked-lm.js';
+import { ModernBertForQuestionAnswering } from './modernbert-for-question-answering.js';
+import { ModernBertForSequenceClassification } from './modernbert-for-sequence-classification.js';
+import { ModernBertForTokenClassification } from './modernbert-for-token-classification.js';
 import { Phi3ForCausalLM } from './phi3-for-causal-lm.js';
 import { RobertaForMaskedLM } from './roberta-for-masked-lm.js';
 import { RobertaForQuestionAnswering } from './roberta-for-question-answering.js';
@@ -48,6 +53,11 @@ export function architectures() {
     architectureOf(GPTNeoXForCausalLM),
     architectureOf(Phi3ForCausalLM),
     architectureOf(GPTNeoForCausalLM),
+    architectureOf(ModernBertForMaskedLM),
+    architectureOf(ModernBertForSequenceClassification),
+    architectureOf(ModernBertForTokenClassification),
+    architectureOf(ModernBertForQuestionAnswering),
+    architectureOf(DeepseekV2ForCausalLM),
     architectureOf(Transformer),
   ] as const;
 }

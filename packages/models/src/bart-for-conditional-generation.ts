@@ -5,7 +5,7 @@ import type { BartParts } from './bart-layers.js';
 import { BartDecoder, BartEncoder } from './bart-stacks.js';
 import { FamilyModel } from './family.js';
 import { causalOutput, type States } from './heads.js';
-import { seq2seqForward } from './seq2seq-forward.js';
+import { seq2seqForward, seq2seqLoss } from './seq2seq-forward.js';
 import type { DecoderInput, EncoderInput, Seq2SeqInput, Seq2SeqOutput } from './seq2seq-model.js';
 import { tiedHead } from './weights.js';
 
@@ -59,12 +59,15 @@ export class BartForConditionalGeneration extends FamilyModel<BartConfig> {
   /** Logits of the next token, `[B, T, V]`. */
   decode(input: DecoderInput) {
     return scope(() => {
-      const { logits, hiddenStates } = causalOutput(this.lmHead, this.model.decoder.forward(input), {
-        ...input,
-        labels: null,
-      });
+      const states = this.decoderStates(input);
+      const { logits, hiddenStates } = causalOutput(this.lmHead, states, { ...input, labels: null });
       return { logits: logits.add(this.final_logits_bias), hiddenStates };
     });
+  }
+
+  /** The decoder's states, `[B, T, C]`. */
+  decoderStates(input: DecoderInput): States {
+    return this.model.decoder.forward(input);
   }
 
   /**
@@ -73,5 +76,12 @@ export class BartForConditionalGeneration extends FamilyModel<BartConfig> {
    */
   forward(input: Seq2SeqInput): Seq2SeqOutput {
     return scope(() => seq2seqForward('BartForConditionalGeneration', this, input));
+  }
+  /** The loss that `forward` would return, without its logits. @throws RangeError if there are no labels */
+  loss(input: Seq2SeqInput): Tensor {
+    return scope(() => {
+      const bias = this.final_logits_bias.reshape([-1]);
+      return seq2seqLoss('BartForConditionalGeneration', this, { head: this.lmHead, bias }, input);
+    });
   }
 }

@@ -8,7 +8,17 @@ export {
   record,
 } from './autograd.js';
 export { CpuDevice, type CpuOptions, cpu } from './cpu/index.js';
-export { arange, fromBytes, full, type NestedNumbers, ones, type TensorOptions, tensor, zeros } from './create.js';
+export {
+  arange,
+  empty,
+  fromBytes,
+  full,
+  type NestedNumbers,
+  ones,
+  type TensorOptions,
+  tensor,
+  zeros,
+} from './create.js';
 export type { Device, DeviceBuffer } from './device.js';
 export { type DeviceLike, resolveDevice } from './devices.js';
 export { BYTES, type DType, isFloating } from './dtype.js';

@@ -6,13 +6,26 @@ import type { Device, DeviceBuffer } from './device.js';
  */
 export class Storage {
   readonly device: Device;
-  readonly buffer: DeviceBuffer;
+  readonly byteLength: number;
   references = 1;
   version = 0;
+  private held: DeviceBuffer | null;
 
-  constructor(device: Device, byteLength: number) {
+  /** @param options.deferred - take the memory when it is first asked for. Default: at once. */
+  constructor(device: Device, byteLength: number, { deferred = false }: { deferred?: boolean } = {}) {
     this.device = device;
-    this.buffer = device.memory.allocate(byteLength);
+    this.byteLength = byteLength;
+    this.held = deferred ? null : device.memory.allocate(byteLength);
+  }
+
+  get buffer(): DeviceBuffer {
+    this.held ??= this.device.memory.allocate(this.byteLength);
+    return this.held;
+  }
+
+  /** Whether memory was taken; only a deferred one is without. */
+  get isHeld(): boolean {
+    return this.held !== null;
   }
 
   retain(): this {
@@ -21,6 +34,6 @@ export class Storage {
   }
 
   release(): void {
-    if (--this.references === 0) this.device.memory.free(this.buffer);
+    if (--this.references === 0 && this.held) this.device.memory.free(this.held);
   }
 }
