@@ -1,7 +1,7 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
 import { ConfigReader } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
-import { layerCount, tokenIds } from './head-config.js';
+import { classifierDropout, layerCount, numLabels, tokenIds } from './head-config.js';
 import { rawConfigOf } from './raw-config.js';
 
 /** How far a layer of GPT-Neo sees. */
@@ -28,6 +28,10 @@ export interface GPTNeoConfig extends FamilyConfig {
   readonly tieWordEmbeddings: boolean;
   /** Generation ends with any of these. */
   readonly eosTokenIds: readonly number[];
+  /** Classes of a classification head. */
+  readonly numLabels: number;
+  /** Before the head that classifies tokens. */
+  readonly classifierDropout: number;
 }
 
 /** Options of a GPT-Neo made in code: config.json's keys in camelCase. */
@@ -50,6 +54,8 @@ export interface GPTNeoOptions {
   initializerRange?: number;
   tieWordEmbeddings?: boolean;
   eosTokenId?: number | number[];
+  numLabels?: number;
+  classifierDropout?: number;
 }
 
 /**
@@ -82,6 +88,8 @@ export function gptNeoConfig(raw: unknown, where = 'config.json'): GPTNeoConfig 
     initializerRange: config.nonNegative('initializer_range', 0.02),
     tieWordEmbeddings: config.boolean('tie_word_embeddings', true),
     eosTokenIds: tokenIds(config, 'eos_token_id', 50256),
+    numLabels: numLabels(config),
+    classifierDropout: classifierDropout(config),
     raw: config.raw,
   };
 }

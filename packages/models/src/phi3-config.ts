@@ -1,7 +1,7 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
 import { ConfigReader } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
-import { layerCount, tokenIds } from './head-config.js';
+import { classifierDropout, layerCount, numLabels, tokenIds } from './head-config.js';
 import { rawConfigOf } from './raw-config.js';
 import { partialRopeConfig, type RopeConfig, stretchedLength } from './rope-config.js';
 
@@ -27,6 +27,10 @@ export interface Phi3Config extends FamilyConfig, RopeConfig {
   readonly padTokenId: number | null;
   /** Generation ends with any of these. */
   readonly eosTokenIds: readonly number[];
+  /** Classes of a classification head. */
+  readonly numLabels: number;
+  /** Before the head that classifies tokens. */
+  readonly classifierDropout: number;
 }
 
 /** Options of a Phi-3 made in code: config.json's keys in camelCase. */
@@ -74,6 +78,8 @@ export function phi3Config(raw: unknown, where = 'config.json'): Phi3Config {
     tieWordEmbeddings: config.boolean('tie_word_embeddings', false),
     padTokenId: config.integerOrNull('pad_token_id', -1),
     eosTokenIds: tokenIds(config, 'eos_token_id', 32000),
+    numLabels: numLabels(config),
+    classifierDropout: classifierDropout(config),
     raw: config.raw,
   };
 }
