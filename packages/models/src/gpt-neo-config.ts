@@ -22,6 +22,8 @@ export interface GPTNeoConfig extends FamilyConfig {
   /** One a layer; a local one sees keys less than `windowSize` positions back. */
   readonly attentionLayers: readonly GPTNeoAttentionType[];
   readonly windowSize: number;
+  /** How far each layer sees back; null: everything. */
+  readonly slidingWindows: readonly (number | null)[];
   readonly embedDropout: number;
   readonly attentionDropout: number;
   readonly residDropout: number;
@@ -71,6 +73,8 @@ export function gptNeoConfig(raw: unknown, where = 'config.json'): GPTNeoConfig 
   const heads = config.integer('num_heads', 16);
   if (hiddenSize % heads !== 0) throw config.complaint('num_heads', `a divisor of hidden_size ${hiddenSize}`);
   const numHiddenLayers = layerCount(config, 'num_layers', 24);
+  const layers = attentionLayers(config, numHiddenLayers);
+  const windowSize = config.integer('window_size', 256);
   return {
     vocabSize: config.integer('vocab_size', 50257),
     hiddenSize,
@@ -80,8 +84,9 @@ export function gptNeoConfig(raw: unknown, where = 'config.json'): GPTNeoConfig 
     maxPositionEmbeddings: config.integer('max_position_embeddings', 2048),
     activationFunction: config.choice('activation_function', activationNames, 'gelu_new'),
     layerNormEpsilon: config.positive('layer_norm_epsilon', 1e-5),
-    attentionLayers: attentionLayers(config, numHiddenLayers),
-    windowSize: config.integer('window_size', 256),
+    attentionLayers: layers,
+    windowSize,
+    slidingWindows: layers.map((type) => (type === 'local' ? windowSize : null)),
     embedDropout: config.probability('embed_dropout', 0),
     attentionDropout: config.probability('attention_dropout', 0),
     residDropout: config.probability('resid_dropout', 0),
