@@ -17,7 +17,7 @@ interface Matrix {
  * How a tensor is stored where the file mostly holds `wanted`: vectors and norms stay F32, as llama.cpp expects; in a
  * Q4_0 file embeddings and head are Q8_0, since their errors are not averaged out; rows that are no whole blocks are F16.
  */
-export function storedType(name: string, shape: readonly number[], wanted: GgufType): GgufType {
+function storedType(name: string, shape: readonly number[], wanted: GgufType): GgufType {
   if (shape.length < 2 || name.endsWith('_norm.weight') || name === 'position_embd.weight') return 'F32';
   const isEnd = name === 'token_embd.weight' || name === 'output.weight';
   const type = wanted === 'Q4_0' && isEnd ? 'Q8_0' : wanted;

@@ -1,28 +1,13 @@
-import { buffer, type Embedding, type Linear, Module } from '@burin/nn';
+import { buffer, type Linear } from '@burin/nn';
 import { scope, type Tensor, zeros } from '@burin/tensor';
 import { type BartConfig, bart } from './bart-config.js';
 import type { BartParts } from './bart-layers.js';
-import { BartDecoder, BartEncoder } from './bart-stacks.js';
+import { BartModel } from './bart-model.js';
 import { FamilyModel } from './family.js';
 import { causalOutput, type States } from './heads.js';
 import { seq2seqForward, seq2seqLoss } from './seq2seq-forward.js';
 import type { DecoderInput, EncoderInput, Seq2SeqInput, Seq2SeqOutput } from './seq2seq-model.js';
 import { tiedHead } from './weights.js';
-
-/** Encoder and decoder over one table of words, without a head. */
-class BartModel extends Module {
-  readonly shared: Embedding; // [V, C]
-  readonly encoder: BartEncoder;
-  readonly decoder: BartDecoder;
-
-  constructor(parts: BartParts) {
-    super();
-    const { vocabSize, hiddenSize, padTokenId } = parts.config;
-    this.shared = parts.weights.embedding(vocabSize, hiddenSize, { paddingIndex: padTokenId });
-    this.encoder = new BartEncoder(parts, this.shared);
-    this.decoder = new BartDecoder(parts, this.shared);
-  }
-}
 
 /**
  * BART with its language-model head: a text in, a text out.
@@ -53,7 +38,7 @@ export class BartForConditionalGeneration extends FamilyModel<BartConfig> {
 
   /** The encoder's states, `[B, S, C]`. */
   encode(input: EncoderInput): States {
-    return this.model.encoder.forward(input);
+    return this.model.encode(input);
   }
 
   /** Logits of the next token, `[B, T, V]`. */
@@ -67,7 +52,7 @@ export class BartForConditionalGeneration extends FamilyModel<BartConfig> {
 
   /** The decoder's states, `[B, T, C]`. */
   decoderStates(input: DecoderInput): States {
-    return this.model.decoder.forward(input);
+    return this.model.decoderStates(input);
   }
 
   /**

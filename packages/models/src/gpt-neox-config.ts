@@ -2,7 +2,7 @@ import { type ActivationName, activationNames } from '@burin/ffn';
 import type { RotaryScaling } from '@burin/nn';
 import { ConfigReader } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
-import { layerCount, tokenIds } from './head-config.js';
+import { classifierDropout, layerCount, numLabels, tokenIds } from './head-config.js';
 import { rawConfigOf } from './raw-config.js';
 import { partialRopeConfig, stretchedLength } from './rope-config.js';
 
@@ -31,6 +31,10 @@ export interface GPTNeoXConfig extends FamilyConfig {
   readonly tieWordEmbeddings: boolean;
   /** Generation ends with any of these. */
   readonly eosTokenIds: readonly number[];
+  /** Classes of a classification head. */
+  readonly numLabels: number;
+  /** Before the head that classifies tokens. */
+  readonly classifierDropout: number;
 }
 
 /** Options of a GPT-NeoX made in code: config.json's keys in camelCase. */
@@ -73,6 +77,8 @@ export function gptNeoXConfig(raw: unknown, where = 'config.json'): GPTNeoXConfi
     initializerRange: config.nonNegative('initializer_range', 0.02),
     tieWordEmbeddings: config.boolean('tie_word_embeddings', false),
     eosTokenIds: tokenIds(config, 'eos_token_id', 2),
+    numLabels: numLabels(config),
+    classifierDropout: classifierDropout(config),
     raw: config.raw,
   };
 }

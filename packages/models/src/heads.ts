@@ -1,7 +1,7 @@
 import { crossEntropy } from '@burin/nn';
 import { arange, cat, embedding, full, narrow, type Tensor } from '@burin/tensor';
 import type { CausalInput } from './causal-model.js';
-import type { LossInput, ModelOutput } from './model-input.js';
+import type { LossInput, ModelInput, ModelOutput } from './model-input.js';
 
 const IGNORE = -100;
 
@@ -32,6 +32,16 @@ export function causalOutput(
 /** What a head makes of each token's state: logits `[B, T, V]`, and the loss of `labels` `[B, T]`, which are not moved. */
 export function labelledOutput(head: Head, { states, hiddenStates }: States, input: LossInput): ModelOutput {
   const logits = head.forward(states);
+  return { logits, loss: labelLoss(logits, input), hiddenStates };
+}
+
+/** What a head makes of each text's last real token: logits `[B, labels]`, and the loss of `labels` `[B]`. */
+export function lastTokenOutput(
+  head: Head,
+  { states, hiddenStates }: States,
+  input: LossInput & Pick<ModelInput, 'attentionMask'>,
+): ModelOutput {
+  const logits = head.forward(lastTokenStates(states, input.attentionMask));
   return { logits, loss: labelLoss(logits, input), hiddenStates };
 }
 

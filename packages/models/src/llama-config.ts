@@ -1,7 +1,7 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
 import type { RotaryScaling } from '@burin/nn';
 import { ConfigReader, type RawConfig } from './config-reader.js';
-import { layerCount, numLabels, tokenIds } from './head-config.js';
+import { classifierDropout, layerCount, numLabels, tokenIds } from './head-config.js';
 import { ropeConfig, stretchedLength } from './rope-config.js';
 
 /** What the members of the family call themselves in `model_type`. */
@@ -44,6 +44,8 @@ export interface LlamaConfig {
   readonly eosTokenIds: readonly number[];
   /** Classes of a sequence classification head. */
   readonly numLabels: number;
+  /** Before the head that classifies tokens. */
+  readonly classifierDropout: number;
   /** The file's own content, written back by savePretrained. */
   readonly raw: RawConfig;
 }
@@ -98,6 +100,7 @@ export function llamaConfig(raw: unknown, where = 'config.json', expected?: Llam
     bosTokenId: config.integerOrNull('bos_token_id'),
     eosTokenIds: tokenIds(config, 'eos_token_id'),
     numLabels: numLabels(config),
+    classifierDropout: classifierDropout(config),
     raw: config.raw,
   };
 }

@@ -62,7 +62,8 @@ export async function loadPretrained<M extends PretrainedModel>(
   }
 }
 
-function chooseArchitecture<M extends PretrainedModel>(
+/** Which one config.json names. @throws ConfigError that lists those that are known */
+export function chooseArchitecture<M extends PretrainedModel>(
   config: ConfigReader,
   architectures: readonly Architecture<M>[],
 ): Architecture<M> {

@@ -1,7 +1,7 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
 import { ConfigReader } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
-import { layerCount, tokenIds } from './head-config.js';
+import { classifierDropout, layerCount, numLabels, tokenIds } from './head-config.js';
 import { rawConfigOf } from './raw-config.js';
 import { partialRopeConfig, type RopeConfig, stretchedLength } from './rope-config.js';
 
@@ -22,11 +22,17 @@ export interface Phi3Config extends FamilyConfig, RopeConfig {
   readonly rotaryDim: number;
   /** A query sees the keys less than this many positions back; null: all. */
   readonly slidingWindow: number | null;
+  /** The same for each layer. */
+  readonly slidingWindows: readonly (number | null)[];
   readonly attentionDropout: number;
   readonly tieWordEmbeddings: boolean;
   readonly padTokenId: number | null;
   /** Generation ends with any of these. */
   readonly eosTokenIds: readonly number[];
+  /** Classes of a classification head. */
+  readonly numLabels: number;
+  /** Before the head that classifies tokens. */
+  readonly classifierDropout: number;
 }
 
 /** Options of a Phi-3 made in code: config.json's keys in camelCase. */
@@ -56,10 +62,12 @@ export function phi3Config(raw: unknown, where = 'config.json'): Phi3Config {
   if (heads % kvHeads !== 0) throw config.complaint('num_key_value_heads', `a divisor of num_attention_heads ${heads}`);
   const keys = { theta: 'rope_theta', share: 'partial_rotary_factor', defaultShare: 1 };
   const { share: partialRotaryFactor, ...rope } = partialRopeConfig(config, hiddenSize / heads, keys);
+  const numHiddenLayers = layerCount(config, 'num_hidden_layers', 32);
+  const slidingWindow = config.integerOrNull('sliding_window', 1);
   return {
     vocabSize: config.integer('vocab_size', 32064),
     hiddenSize,
-    numHiddenLayers: layerCount(config, 'num_hidden_layers', 32),
+    numHiddenLayers,
     numAttentionHeads: heads,
     numKeyValueHeads: kvHeads,
     intermediateSize: config.integer('intermediate_size', 8192),
@@ -68,12 +76,15 @@ export function phi3Config(raw: unknown, where = 'config.json'): Phi3Config {
     rmsNormEps: config.positive('rms_norm_eps', 1e-5),
     ...rope,
     partialRotaryFactor,
-    slidingWindow: config.integerOrNull('sliding_window', 1),
+    slidingWindow,
+    slidingWindows: new Array<number | null>(numHiddenLayers).fill(slidingWindow),
     attentionDropout: config.probability('attention_dropout', 0),
     initializerRange: config.nonNegative('initializer_range', 0.02),
     tieWordEmbeddings: config.boolean('tie_word_embeddings', false),
     padTokenId: config.integerOrNull('pad_token_id', -1),
     eosTokenIds: tokenIds(config, 'eos_token_id', 32000),
+    numLabels: numLabels(config),
+    classifierDropout: classifierDropout(config),
     raw: config.raw,
   };
 }

@@ -6,6 +6,7 @@ import { seq2seqForward, seq2seqLoss } from './seq2seq-forward.js';
 import type { DecoderInput, EncoderInput, Seq2SeqInput, Seq2SeqOutput } from './seq2seq-model.js';
 import { type T5Config, t5 } from './t5-config.js';
 import type { T5Parts } from './t5-layers.js';
+import { t5Words } from './t5-model.js';
 import { T5Decoder, T5Encoder } from './t5-stacks.js';
 import { tiedHead } from './weights.js';
 
@@ -30,14 +31,13 @@ export class T5ForConditionalGeneration extends FamilyModel<T5Config> {
     super();
     const { config, weights } = parts;
     const { vocabSize, hiddenSize, tieWordEmbeddings } = config;
-    const gain = Math.sqrt(hiddenSize); // as T5 begins: a standard deviation of 1
     this.config = config;
-    this.shared = weights.embedding(vocabSize, hiddenSize, { gain });
+    this.shared = t5Words(parts);
     this.encoder = new T5Encoder(parts, this.shared);
     this.decoder = new T5Decoder(parts, this.shared);
     this.lmHead = tieWordEmbeddings
       ? tiedHead(this.shared)
-      : weights.linear(hiddenSize, vocabSize, { bias: false, gain });
+      : weights.linear(hiddenSize, vocabSize, { bias: false, gain: Math.sqrt(hiddenSize) });
   }
 
   /** The encoder's states, `[B, S, C]`. */

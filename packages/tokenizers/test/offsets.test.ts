@@ -111,16 +111,29 @@ describe('places in the text', () => {
     expect(parts[0]).toBeNull();
   });
 
-  it('are null where the normalizer cannot be followed', () => {
+  it('follow the table of SentencePiece as far as the library knows it', () => {
     const { tokenizer: json } = readGolden('t5');
-    const precompiled = { type: 'Precompiled', precompiled_charsmap: null };
-    const tokenizer = new Tokenizer({ ...json, normalizer: precompiled });
-    expect(placesOf(tokenizer, 'Hello').map(({ offset }) => offset)).toEqual(
-      tokenizer
-        .encode('Hello')
-        .slice(1)
-        .map(() => null),
-    );
+    const tokenizer = new Tokenizer({ ...json, normalizer: { type: 'Precompiled', precompiled_charsmap: null } });
+    const places = placesOf(tokenizer, 'a\u0001b\u3000ｃ').map(({ token, part }) => [token, part]);
+    expect(places).toEqual([
+      ['▁a', 'a'],
+      ['b', 'b'],
+      ['▁c', '\u3000ｃ'],
+    ]);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['the normalizer cannot be followed', { normalizer: { type: 'Replace', pattern: { Regex: '\\h' }, content: 'l' } }],
+    [
+      'words leave letters out',
+      { pre_tokenizer: { type: 'Split', pattern: { Regex: 'l' }, behavior: 'Removed', invert: false } },
+    ],
+    ['words are written otherwise', { pre_tokenizer: { type: 'Replace', pattern: { String: 'l' }, content: 'r' } }],
+  ])('are null where %s', (_, parts) => {
+    const tokenizer = new Tokenizer({ ...readGolden('t5').tokenizer, ...parts });
+    const places = placesOf(tokenizer, 'Hello').map(({ offset }) => offset);
+    expect(places.length).toBeGreaterThan(0);
+    expect(places.every((place) => place === null)).toBe(true);
   });
 
   it('are not there where nobody asked', () => {
