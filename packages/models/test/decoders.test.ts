@@ -10,6 +10,7 @@ import {
   type PretrainedModel,
   tokenBatch,
 } from '@burin/models';
+import { quantizeModel } from '@burin/quant-nf4';
 import { noGrad } from '@burin/tensor';
 import { expectClose } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
@@ -215,6 +216,15 @@ describe('DeepSeek-V2', () => {
     expect(names({ moeLayerFreq: 2 })).toEqual(['model.layers.2.mlp.gate.weight']);
     expect(names({ nRoutedExperts: null as never })).toEqual([]);
     expect(deepseek({ nSharedExperts: 0 }).config.nSharedExperts).toBe(0);
+  });
+
+  it('generates the same with the cache and without where its layers are in 4 bits', async () => {
+    const model = deepseek();
+    const { layers } = await quantizeModel(model, { blockSize: 32 });
+    const names = layers.map(({ name }) => name);
+    expect(names).toContain('model.layers.0.self_attn.kv_b_proj');
+    expect(names.filter((name) => name.endsWith('mlp.gate'))).toEqual([]); // no Linear: routing stays exact
+    await expectSteadyGeneration(model, [[3], [1, 5, 9, 2, 30, 7]]);
   });
 
   it('scales scores as DeepSeek does where yarn stretches the text', () => {
