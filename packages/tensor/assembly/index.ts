@@ -13,6 +13,7 @@ export * from './gated';
 export * from './heap';
 export { addColumnSums, layerNorm, layerNormBackward } from './layer-norm';
 export { matmul, matmulScratch, matmulUnits } from './matmul';
+export { lookUpPart, lookUpPartBytes, lookUpParts, lookUpSum } from './matmul-lookup';
 export { adam, sgd } from './optimizer';
 export { dropout, normal, philoxWords, uniform } from './random';
 export {

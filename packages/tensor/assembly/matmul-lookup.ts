@@ -7,8 +7,8 @@
  * Every row of the weight is then a sum of entries, one look-up and one addition for two weights, times the scales of
  * its blocks. The tables of a chunk of inputs stay in the first-level cache while all rows of the weight pass by.
  *
- * A number of y is summed chunk by chunk, whatever range of units it is in: how units are dealt out to calls does not
- * change a bit of the result.
+ * Units are parts of the inputs, so that no table is made twice. What each part gives is summed afterwards; into how many
+ * they are cut depends on the product alone, so that the number of threads does not change a bit of the result.
  */
 import { blockScale, codeValues, FourBitWeight } from './four-bit';
 import { FOUR_BIT, fourBitWeight, MatmulCall } from './matmul-call';
@@ -17,18 +17,23 @@ import { FOUR_BIT, fourBitWeight, MatmulCall } from './matmul-call';
 const MOST_ROWS: i32 = 3;
 /** Inputs of a chunk, 32 KiB of tables. A chunk lies in one block of the weight. */
 const CHUNK: i32 = 64;
-/** Columns of y in a unit. Each range of units makes its own tables, which takes as long as the look-ups of 50 columns. */
-const UNIT_COLUMNS: i32 = 512;
+/** Two chunks of a row of codes are a line of the cache: parts begin with one. */
+const LINE: i32 = 2;
+const MOST_PARTS: i32 = 8;
+/** With fewer columns the tables are not worth making. */
 const LEAST_COLUMNS: i32 = 128;
 const TABLE_BYTES: usize = 256 * 4;
+const TABLES_BYTES: usize = TABLE_BYTES * (CHUNK / 2);
 
-/** Whether a call is done by this file: few rows, columns enough to pay for the tables, blocks of whole chunks, in shifts. */
-export function usesLookUp(call: MatmulCall): bool {
-  if (call.bType != FOUR_BIT || !call.transposeB || call.n < LEAST_COLUMNS) return false;
-  if (call.m > MOST_ROWS || (call.transposeA && call.m > 1)) return false;
+/** The units of `lookUpPart`. 0: the call is not for this file, but for few rows, enough columns, and blocks of whole chunks. */
+export function lookUpParts(call: MatmulCall): i32 {
+  if (call.bType != FOUR_BIT || !call.transposeB || call.n < LEAST_COLUMNS) return 0;
+  if (call.m > MOST_ROWS || (call.transposeA && call.m > 1) || call.k == 0) return 0;
   const weight = fourBitWeight(call);
-  if (!isPowerOfTwo(weight.blockSize) || (weight.absmax == 0 && !isPowerOfTwo(weight.nestedBlockSize))) return false;
-  return call.k % CHUNK == 0 && weight.blockSize % CHUNK == 0;
+  if (call.k % CHUNK != 0 || weight.blockSize % CHUNK != 0) return 0;
+  // blocks are found by shifts
+  if (!isPowerOfTwo(weight.blockSize) || (weight.absmax == 0 && !isPowerOfTwo(weight.nestedBlockSize))) return 0;
+  return (call.k + partInputs(call) - 1) / partInputs(call);
 }
 
 // @ts-ignore: decorator
@@ -37,87 +42,102 @@ function isPowerOfTwo(x: u32): bool {
   return popcnt<u32>(x) == 1;
 }
 
-export function lookUpUnits(call: MatmulCall): i32 {
-  return (call.n + UNIT_COLUMNS - 1) / UNIT_COLUMNS;
+/** Inputs of a part. */
+function partInputs(call: MatmulCall): i32 {
+  const lines = (call.k + LINE * CHUNK - 1) / (LINE * CHUNK);
+  return ((lines + MOST_PARTS - 1) / MOST_PARTS) * LINE * CHUNK;
 }
 
-export function lookUpScratch(): usize {
-  return TABLE_BYTES * (CHUNK / 2);
+/** Bytes of memory that each part needs: for tables, and for what it gives to y. */
+export function lookUpPartBytes(call: MatmulCall): usize {
+  return TABLES_BYTES + (((<usize>call.m * <usize>call.n + 3) & ~3) << 2);
 }
 
-/** Computes the units `begin .. end`, with the tables in `scratch`. */
-export function lookUpProducts(call: MatmulCall, begin: i32, end: i32, scratch: usize): void {
-  const first = begin * UNIT_COLUMNS;
-  const last = min(call.n, end * UNIT_COLUMNS);
+/** Computes the parts `begin .. end`. */
+export function lookUpPart(call: MatmulCall, parts: usize, begin: i32, end: i32): void {
   const values = codeValues(fourBitWeight(call).type);
-  for (let i = 0; i < call.m; i++) startSums(call, i, first, last);
-  for (let k = 0; k < call.k; k += CHUNK) {
-    for (let i = 0; i < call.m; i++) {
-      fillTables(values, call.a + ((<usize>i * <usize>call.k + <usize>k) << 2), call.alpha, scratch);
-      addChunk(call, i, k, first, last, scratch);
+  for (; begin < end; begin++) {
+    const tables = parts + <usize>begin * lookUpPartBytes(call);
+    const sums = tables + TABLES_BYTES;
+    memory.fill(sums, 0, lookUpPartBytes(call) - TABLES_BYTES);
+    const last = min(call.k, (begin + 1) * partInputs(call));
+    for (let k = begin * partInputs(call); k < last; k += CHUNK) {
+      for (let i = 0; i < call.m; i++) {
+        fillTables(values, call.a + ((<usize>i * <usize>call.k + <usize>k) << 2), call.alpha, tables);
+        addChunk(call, k, sums + ((<usize>i * <usize>call.n) << 2), tables);
+      }
     }
   }
 }
 
-/** Where row i of y begins. */
-// @ts-ignore: decorator
-@inline
-function rowOfY(call: MatmulCall, i: i32): usize {
-  return call.y + ((<usize>i * <usize>call.n) << 2);
-}
-
-/** The columns `first .. last` of row i hold what the product is added to. */
-function startSums(call: MatmulCall, i: i32, first: i32, last: i32): void {
-  const y = rowOfY(call, i);
-  for (let j = <usize>first << 2; j < <usize>last << 2; j += 4) {
-    let sum: f32 = call.bias ? load<f32>(call.bias + j) : 0;
-    if (call.accumulate) sum += load<f32>(y + j);
-    store<f32>(y + j, sum);
+/** `y = Σ parts (+ bias) (+ y)` for the numbers `begin .. end` of y. */
+export function lookUpSum(call: MatmulCall, parts: usize, begin: i32, end: i32): void {
+  const count = lookUpParts(call);
+  const part = lookUpPartBytes(call);
+  for (let at = begin; at < end; at++) {
+    const y = call.y + (<usize>at << 2);
+    let sum: f32 = call.bias ? load<f32>(call.bias + (<usize>(at % call.n) << 2)) : 0;
+    if (call.accumulate) sum += load<f32>(y);
+    let given = parts + TABLES_BYTES + (<usize>at << 2);
+    for (let i = 0; i < count; i++) {
+      sum += load<f32>(given);
+      given += part;
+    }
+    store<f32>(y, sum);
   }
 }
 
 /** Writes one table for each pair of the chunk's inputs. */
 function fillTables(values: usize, x: usize, alpha: f32, tables: usize): void {
-  const end = tables + lookUpScratch();
+  const end = tables + TABLES_BYTES;
   while (tables < end) {
-    const x0 = load<f32>(x) * alpha;
+    const x0 = f32x4.splat(load<f32>(x) * alpha);
     const x1 = f32x4.splat(load<f32>(x, 4) * alpha);
     const low0 = f32x4.mul(v128.load(values), x1);
     const low1 = f32x4.mul(v128.load(values, 16), x1);
     const low2 = f32x4.mul(v128.load(values, 32), x1);
     const low3 = f32x4.mul(v128.load(values, 48), x1);
-    for (let value: usize = 0; value < 64; value += 4) {
-      const high = f32x4.splat(load<f32>(values + value) * x0);
-      v128.store(tables, f32x4.add(high, low0));
-      v128.store(tables, f32x4.add(high, low1), 16);
-      v128.store(tables, f32x4.add(high, low2), 32);
-      v128.store(tables, f32x4.add(high, low3), 48);
-      tables += 64;
+    for (let value: usize = 0; value < 64; value += 16) {
+      const high = f32x4.mul(v128.load(values + value), x0);
+      storeRow(v128.shuffle<f32>(high, high, 0, 0, 0, 0), low0, low1, low2, low3, tables);
+      storeRow(v128.shuffle<f32>(high, high, 1, 1, 1, 1), low0, low1, low2, low3, tables + 64);
+      storeRow(v128.shuffle<f32>(high, high, 2, 2, 2, 2), low0, low1, low2, low3, tables + 128);
+      storeRow(v128.shuffle<f32>(high, high, 3, 3, 3, 3), low0, low1, low2, low3, tables + 192);
+      tables += 256;
     }
     x += 8;
   }
 }
 
-/** Adds what the chunk from k on gives to the columns `first .. last` of row i, four at a time. */
-function addChunk(call: MatmulCall, i: i32, k: i32, first: i32, last: i32, tables: usize): void {
+/** The sixteen entries of one high code. */
+// @ts-ignore: decorator
+@inline
+function storeRow(high: v128, low0: v128, low1: v128, low2: v128, low3: v128, table: usize): void {
+  v128.store(table, f32x4.add(high, low0));
+  v128.store(table, f32x4.add(high, low1), 16);
+  v128.store(table, f32x4.add(high, low2), 32);
+  v128.store(table, f32x4.add(high, low3), 48);
+}
+
+/** Adds what the chunk from k on gives to the columns of a row, four at a time. */
+function addChunk(call: MatmulCall, k: i32, sums: usize, tables: usize): void {
   const weight = fourBitWeight(call);
   const row = <usize>call.k >> 1;
-  let y = rowOfY(call, i) + (<usize>first << 2);
-  let at = <u32>first * <u32>call.k + <u32>k;
-  let j = first;
-  for (; j + 4 <= last; j += 4) {
+  const columns = call.n;
+  let at = <u32>k;
+  let j = 0;
+  for (; j + 4 <= columns; j += 4) {
     const codes = weight.packed + (at >> 1);
-    if (j + 8 <= last) touch(codes + 4 * row, row);
-    const sums = fourSums(codes, row, tables);
-    v128.store(y, f32x4.add(v128.load(y), f32x4.mul(sums, fourScales(weight, at, call.k))));
-    y += 16;
+    if (j + 8 <= columns) touch(codes + 4 * row, row);
+    const found = f32x4.mul(fourSums(codes, row, tables), fourScales(weight, at, call.k));
+    v128.store(sums, f32x4.add(v128.load(sums), found));
+    sums += 16;
     at += 4 * call.k;
   }
-  for (; j < last; j++) {
-    const codes = weight.packed + (at >> 1);
-    const sum = f32x4.extract_lane(fourSums(codes, 0, tables), 0);
-    store<f32>(y, load<f32>(y) + sum * blockScale(weight, at / weight.blockSize));
-    y += 4;
+  for (; j < columns; j++) {
+    const found = f32x4.extract_lane(fourSums(weight.packed + (at >> 1), 0, tables), 0);
+    store<f32>(sums, load<f32>(sums) + found * blockScale(weight, at / weight.blockSize));
+    sums += 4;
     at += call.k;
   }
 }
@@ -158,7 +178,7 @@ function fourSums(codes: usize, row: usize, tables: usize): v128 {
   // two sums, as an addition waits three or four cycles for the one before
   let even = f32x4.splat(0);
   let odd = even;
-  const end = tables + lookUpScratch();
+  const end = tables + TABLES_BYTES;
   for (; tables < end; tables += 4 * TABLE_BYTES) {
     const codes1 = codes + row;
     const codes2 = codes1 + row;

@@ -9,7 +9,6 @@
  * K_BLOCK alone, so how units are dealt out to calls does not change a bit of the result.
  */
 import { MatmulCall } from './matmul-call';
-import { lookUpProducts, lookUpScratch, lookUpUnits, usesLookUp } from './matmul-lookup';
 import { packColumns, packTransposedRows, STAGE_ROWS } from './matmul-pack';
 import { usesVectors, vectorProducts, vectorScratch, vectorUnits } from './matmul-vector';
 import { panelBytes, panelProduct, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from './microkernel';
@@ -26,24 +25,18 @@ const SCRATCH_BYTES: usize = B_OFFSET + <usize>(COLUMN_BLOCK * K_BLOCK) * 4;
 
 /** The units that a call consists of. */
 export function matmulUnits(call: MatmulCall): i32 {
-  if (usesLookUp(call)) return lookUpUnits(call);
   if (usesVectors(call)) return vectorUnits(call);
   return call.batch * blocks(call.n, COLUMN_BLOCK) * blocks(call.m, ROW_BLOCK);
 }
 
 /** Bytes of scratch that each caller of `matmul` needs. */
 export function matmulScratch(call: MatmulCall): usize {
-  if (usesLookUp(call)) return lookUpScratch();
   if (usesVectors(call)) return vectorScratch(call);
   return SCRATCH_BYTES;
 }
 
 /** Computes the units `begin .. end`. */
 export function matmul(call: MatmulCall, begin: i32, end: i32, scratch: usize): void {
-  if (usesLookUp(call)) {
-    lookUpProducts(call, begin, end, scratch);
-    return;
-  }
   if (usesVectors(call)) {
     vectorProducts(call, begin, end, scratch);
     return;
