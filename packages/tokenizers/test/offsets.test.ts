@@ -136,6 +136,21 @@ describe('places in the text', () => {
     expect(places.every((place) => place === null)).toBe(true);
   });
 
+  it('know the sigma at the end of a word', () => {
+    expect(placesOf(goldenTokenizer('bert'), 'ΟΔΟΣ the').map(({ part }) => part)).toEqual(['ΟΔΟΣ', 'the']);
+  });
+
+  it('leave the spaces out that an added token takes away', () => {
+    const { tokenizer: json } = readGolden('gpt2');
+    const greedy = { id: 400, content: '<x>', special: true, normalized: false, single_word: false };
+    const added = (strips: object) => [...(json.added_tokens as object[]), { ...greedy, ...strips }];
+    const parts = (strips: object) =>
+      placesOf(new Tokenizer({ ...json, added_tokens: added(strips) }), 'the <x> the').map(({ part }) => part);
+    expect(parts({ lstrip: false, rstrip: false })).toEqual(['the', ' ', '<x>', ' the']);
+    expect(parts({ lstrip: false, rstrip: true })).toEqual(['the', ' ', '<x>', 'the']);
+    expect(parts({ lstrip: true, rstrip: false })).toEqual(['the', '<x>', ' the']);
+  });
+
   it('are not there where nobody asked', () => {
     expect(goldenTokenizer('bert').encodeBatch(['a'])[0]).not.toHaveProperty('offsets');
   });
