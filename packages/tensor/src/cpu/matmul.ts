@@ -29,7 +29,10 @@ export function matmulFourBit(
   const { exports } = engine;
   const call = engine.metadata([...matmulCall(args, FOUR_BIT, 0), ...weight]);
   const count = exports.lookUpParts(call);
-  if (count === 0) return runMatmul(engine, args, call);
+  if (count === 0) {
+    runMatmul(engine, args, call);
+    return;
+  }
   const parts = engine.workspace(count * exports.lookUpPartBytes(call));
   engine.run('lookUpPart', [call, parts], count, (args.m * args.n * args.k * LOOK_UP) / count);
   engine.run('lookUpSum', [call, parts], args.m * args.n, count * ELEMENT);
