@@ -233,10 +233,10 @@ describe('DeepSeek-V2', () => {
       type: 'yarn',
       factor: 40,
       original_max_position_embeddings: 16,
-      mscale: 0.707,
-      mscale_all_dim: 0.707,
+      mscale: 0.7,
+      mscale_all_dim: 0.7,
     };
-    const magnitude = 0.1 * 0.707 * Math.log(40) + 1;
+    const magnitude = 0.1 * 0.7 * Math.log(40) + 1;
     expect(scaled(yarn).attentionScale).toBeCloseTo(magnitude ** 2 / 3, 12); // 5 + 4 elements a head
     expect(scaled(yarn).ropeScaling).toMatchObject({ attentionFactor: 1 });
     expect(scaled({ ...yarn, mscale_all_dim: 0 }).attentionScale).toBeCloseTo(1 / 3, 12);

@@ -12,7 +12,7 @@ const DEEPSEEK_V2_LITE = {
   ...{ max_position_embeddings: 163840, rms_norm_eps: 1e-6, rope_theta: 10000, attention_bias: false },
   rope_scaling: {
     ...{ type: 'yarn', factor: 40, original_max_position_embeddings: 4096, beta_fast: 32, beta_slow: 1 },
-    ...{ mscale: 0.707, mscale_all_dim: 0.707 },
+    ...{ mscale: 707 / 1000, mscale_all_dim: 707 / 1000 }, // about, not exactly, the root of a half
   },
 };
 const DEEPSEEK_V2 = {
