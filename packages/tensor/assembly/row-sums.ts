@@ -24,6 +24,20 @@ function addFourRows(a: usize, w0: usize, wRow: usize, columns: i32, y: usize): 
   let w1 = w0 + wRow;
   let w2 = w1 + wRow;
   let w3 = w2 + wRow;
+  // eight columns at a time: of four, counting and stepping are a third of the instructions
+  for (; columns >= 8; columns -= 8) {
+    const first = madd4(a1, v128.load(w1), f32x4.mul(a0, v128.load(w0)));
+    const second = madd4(a3, v128.load(w3), f32x4.mul(a2, v128.load(w2)));
+    v128.store(y, f32x4.add(v128.load(y), f32x4.add(first, second)));
+    const third = madd4(a1, v128.load(w1, 16), f32x4.mul(a0, v128.load(w0, 16)));
+    const fourth = madd4(a3, v128.load(w3, 16), f32x4.mul(a2, v128.load(w2, 16)));
+    v128.store(y, f32x4.add(v128.load(y, 16), f32x4.add(third, fourth)), 16);
+    w0 += 32;
+    w1 += 32;
+    w2 += 32;
+    w3 += 32;
+    y += 32;
+  }
   for (; columns >= 4; columns -= 4) {
     const first = madd4(a1, v128.load(w1), f32x4.mul(a0, v128.load(w0)));
     const second = madd4(a3, v128.load(w3), f32x4.mul(a2, v128.load(w2)));
