@@ -75,6 +75,16 @@ describe('generateStream', () => {
     expect(textOf(near)).toBe('two, then t');
   });
 
+  it('ends at the first of several that one token completes', async () => {
+    const words = ['', 'so it ', 'ends here, then stops.'];
+    const tokenizer = { decode: (ids: readonly number[]) => ids.map((id) => words[id]).join('') };
+    const model = new ScriptedModel([1, 2], { vocabSize: 3 });
+    const tokens = await collect(
+      generateStream(model, [0], { maxNewTokens: 2, tokenizer, stopStrings: ['stop', 'here'] }),
+    );
+    expect(tokens.map(({ text }) => text)).toEqual(['so it ', 'ends ']);
+  });
+
   it('lets go of what it held back where no stop string comes of it', async () => {
     for (const options of [{}, { maxNewTokens: 5 }]) {
       const tokens = await stream([...spelled('so tw'), END], { ...options, stopStrings: ['two'] });

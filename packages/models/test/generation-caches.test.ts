@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DynamicCache, type KeyValueCache, QuantizedCache, SlidingCache, StaticCache } from '@burin/attention';
-import { type GenerateOptions, generate, LlamaForCausalLM, likeliestToken } from '@burin/models';
-import { noGrad, scope } from '@burin/tensor';
+import { type CacheKind, type GenerateOptions, generate, LlamaForCausalLM, likeliestToken } from '@burin/models';
+import { cpu, noGrad, scope } from '@burin/tensor';
 import { describe, expect, it } from 'vitest';
 import { hasSharedModels, ids, SHARED_MODELS, tinyLlama } from './support.js';
 
@@ -37,6 +37,24 @@ describe('what generation keeps, in bytes a layer', () => {
     const fixed = await measured(model, () => new StaticCache({ maxLength: LENGTH }));
     expect([fixed.first, fixed.most]).toEqual([LENGTH * TOKEN_BYTES, LENGTH * TOKEN_BYTES]);
     expect(fixed.rows).toEqual(dynamic.rows);
+  });
+
+  it('is asked for by name', async () => {
+    const model = tinyLlama({ ...long, modelType: 'mistral', slidingWindow: 16 });
+    const heldWith = async (cache: CacheKind) => {
+      const before = cpu().memory.liveBytes;
+      const bytes: number[] = [];
+      const onToken = () => bytes.push((cpu().memory.liveBytes - before) / model.model.layers.length);
+      await generate(model, [PROMPT], { maxNewTokens: NEW, eosTokenIds: [], cache, onToken });
+      return [bytes[0], bytes.at(-1)];
+    };
+    await heldWith('dynamic'); // the rotary tables stay
+    expect(await heldWith('static')).toEqual([LENGTH * TOKEN_BYTES, LENGTH * TOKEN_BYTES]);
+    expect(await heldWith('dynamic')).toEqual([132 * TOKEN_BYTES, 264 * TOKEN_BYTES]);
+    expect(await heldWith('sliding')).toEqual([4 * TOKEN_BYTES, 19 * TOKEN_BYTES]);
+    const [first, last] = await heldWith('quantized');
+    expect(first).toBe(128 * TOKEN_BYTES + 1024);
+    expect(last).toBe(128 * TOKEN_BYTES * (1 + 9 / 32) + 1024);
   });
 
   it('is the window and a quarter with a sliding cache, and the text is that of all tokens', async () => {
