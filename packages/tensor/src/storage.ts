@@ -1,4 +1,5 @@
 import type { Device, DeviceBuffer } from './device.js';
+import type { DType } from './dtype.js';
 
 /**
  * Device memory shared by the tensors that look at it: a reshape has its own Tensor and the same Storage. Freed when the
@@ -10,9 +11,9 @@ export class Storage {
   references = 1;
   version = 0;
 
-  constructor(device: Device, byteLength: number) {
+  constructor(device: Device, byteLength: number, dtype: DType) {
     this.device = device;
-    this.buffer = device.memory.allocate(byteLength);
+    this.buffer = device.memory.allocate(byteLength, dtype);
   }
 
   retain(): this {
