@@ -21,8 +21,12 @@ export class GpuDevice implements Device {
   readonly #backend: Backend;
   readonly #launcher: Launcher;
 
-  constructor(backend: Backend) {
+  readonly #closed: () => void;
+
+  /** @param closed - told when the device is disposed of */
+  constructor(backend: Backend, closed: () => void = () => {}) {
     this.#backend = backend;
+    this.#closed = closed;
     this.memory = new GpuMemory(backend);
     this.#launcher = new Launcher(backend);
     this.kernels = kernelTable(this.#launcher, this.memory);
@@ -81,6 +85,7 @@ export class GpuDevice implements Device {
 
   /** Gives everything back to the driver. Tensors on the device are gone. */
   dispose(): void {
+    this.#closed();
     this.#backend.dispose();
   }
 

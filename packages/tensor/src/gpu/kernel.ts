@@ -49,10 +49,10 @@ export function gpuKernel(
 }
 
 /** Writes each kernel of a family once: `family((op: UnaryOp) => gpuKernel(...))`. */
-export function family<Keys extends readonly (string | number | boolean)[]>(
-  make: (...keys: Keys) => GpuKernel,
-): (...keys: Keys) => GpuKernel {
-  const made = new Map<string, GpuKernel>();
+export function family<Kernel extends GpuKernel | WgslKernel, Keys extends readonly (string | number | boolean)[]>(
+  make: (...keys: Keys) => Kernel,
+): (...keys: Keys) => Kernel {
+  const made = new Map<string, Kernel>();
   return (...keys) => {
     const key = keys.join();
     const kernel = made.get(key) ?? make(...keys);

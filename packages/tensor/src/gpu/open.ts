@@ -1,3 +1,4 @@
+import { setGpu } from '../devices.js';
 import { DeviceError } from '../errors.js';
 import type { Backend, BackendName } from './backend.js';
 import { GpuDevice } from './device.js';
@@ -7,6 +8,9 @@ import { isNode, provideWebGpu } from './node-webgpu.node.js';
 import { selfTest } from './self-test.js';
 import { WebGpuBackend } from './webgpu.js';
 
+/** What is open: gpu.js has one device or context a backend, so we have too. */
+const devices = new Map<BackendName, GpuDevice>();
+
 export interface GpuOptions {
   /** Only this one will do. Default: WebGPU where an adapter answers, else WebGL 2 (browser) or headless GL (Node). */
   readonly backend?: BackendName;
@@ -14,7 +18,8 @@ export interface GpuOptions {
 
 /**
  * Opens a GPU through gpu.js, which is loaded now, and has it prove itself: a sum, a matrix product and an element at a
- * large index must come out right. Each call opens a device of its own.
+ * large index must come out right. A backend that is open already is handed out again. From now on `device: 'gpu'` stands
+ * for it.
  *
  * @throws DeviceError if there is none, saying what was tried and what to install; if gpu.js is not installed; or if the
  *   GPU failed its test, saying what it got wrong. It never falls back to the CPU.
@@ -29,18 +34,29 @@ export async function gpu({ backend }: GpuOptions = {}): Promise<GpuDevice> {
   const gpuJs = await loadGpuJs();
   const tried: string[] = [];
   for (const name of wanted) {
+    const known = devices.get(name);
+    if (known) return use(known);
     const opened = await openBackend(gpuJs, name);
     if (typeof opened === 'string') {
       tried.push(`${name}: ${opened}`);
       continue;
     }
-    const device = new GpuDevice(opened);
+    const device = new GpuDevice(opened, () => {
+      devices.delete(name);
+      setGpu(null);
+    });
     await selfTest(device);
-    return device;
+    devices.set(name, device);
+    return use(device);
   }
   throw new DeviceError(
     `gpu: no GPU could be opened; tried ${tried.join('; ')}. Leave device out to compute on the CPU`,
   );
+}
+
+function use(device: GpuDevice): GpuDevice {
+  setGpu(device);
+  return device;
 }
 
 /** The backend, or why there is none. */

@@ -1,8 +1,9 @@
 import { type DeviceName, expectClose, type Tolerance } from '@burin/testing';
 import * as reference from '@burin/testing/reference';
 import { expect } from 'vitest';
-import { cpu } from '../../src/cpu/index.js';
 import type { Device, DeviceBuffer } from '../../src/device.js';
+import { resolveDevice } from '../../src/devices.js';
+import type { DType } from '../../src/dtype.js';
 import type { Kernels } from '../../src/kernels/index.js';
 
 /** What a kernel takes, with arrays in place of device buffers. The same array twice is the same buffer twice. */
@@ -18,14 +19,10 @@ export type KernelRunner = <K extends keyof Kernels>(name: K, ...args: HostArgum
 const GUARD_BYTES = 64;
 const GUARD = 0xff; // NaN as a float: a kernel that reads past an end spoils its result, one that writes is caught
 
-function openDevice(_name: DeviceName): Device {
-  return cpu();
-}
-
 /** The kernels of a device, or `reference` for the float64 ones. */
 export function kernelsOf(name: DeviceName | 'reference'): KernelRunner {
   if (name === 'reference') return runReference;
-  const device = openDevice(name);
+  const device = resolveDevice(name);
   return (kernel, ...args) => runOnDevice(device, kernel, args);
 }
 
@@ -64,7 +61,8 @@ async function runReference<K extends keyof Kernels>(name: K, ...args: HostArgum
 async function runOnDevice(device: Device, name: keyof Kernels, args: readonly unknown[]): Promise<void> {
   const kernel = device.kernels[name] as ((...args: unknown[]) => void) | undefined;
   if (!kernel) throw new Error(`${name} is missing from the kernels of ${device.describe()}`);
-  const { values, copies } = copyArrays(args, (array) => upload(device, array));
+  const halves = args.findLast((arg) => arg === 'float16' || arg === 'bfloat16') as DType | undefined;
+  const { values, copies } = copyArrays(args, (array) => upload(device, array, dtypeOf(array, halves)));
   const { liveBytes } = device.memory;
   kernel.apply(device.kernels, values);
   expect(device.memory.liveBytes, `${name} must not allocate`).toBe(liveBytes);
@@ -80,10 +78,17 @@ async function runOnDevice(device: Device, name: keyof Kernels, args: readonly u
   }
 }
 
-function upload(device: Device, array: HostArray): DeviceBuffer {
+/** What an array stands for; 16-bit floats are held as their bits, and the arguments say which they are. */
+function dtypeOf(array: HostArray, halves: DType | undefined): DType {
+  if (array instanceof Uint16Array) return halves ?? 'float16';
+  if (array instanceof Int32Array) return 'int32';
+  return array instanceof Uint8Array ? 'uint8' : 'float32';
+}
+
+function upload(device: Device, array: HostArray, dtype: DType): DeviceBuffer {
   const bytes = new Uint8Array(array.byteLength + GUARD_BYTES).fill(GUARD);
   bytes.set(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
-  const buffer = device.memory.allocate(bytes.length);
+  const buffer = device.memory.allocate(bytes.length, dtype);
   device.write(buffer, bytes);
   return buffer;
 }
