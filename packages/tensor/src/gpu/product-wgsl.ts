@@ -70,6 +70,7 @@ export function tileParameters(
 export interface TileCode {
   readonly parameters: string; // fields of the uniform block
   readonly declarations: string; // what at_b reads, from binding 2 on, `bias` if there is one, and `fn at_b(z, t, j)`
+  readonly prologue?: string; // runs before anything is loaded; `index` is the thread's
   readonly transposeA: boolean;
   readonly transposeB: boolean; // neighbours along t lie together, so that neighbouring threads load along t
   readonly bias: boolean;
@@ -77,7 +78,15 @@ export interface TileCode {
 }
 
 /** The WGSL of a product of `a` and of whatever `at_b` reads, which is called inside the operand only. */
-export function tileCode({ parameters, declarations, transposeA, transposeB, bias, output }: TileCode): string {
+export function tileCode({
+  parameters,
+  declarations,
+  prologue = '',
+  transposeA,
+  transposeB,
+  bias,
+  output,
+}: TileCode): string {
   const threads = THREADS[0] * THREADS[1];
   const [rows, fours] = [[...Array(ROWS).keys()], [...Array(FOURS).keys()]];
   const each = (line: (i: number, j: number) => string) => rows.flatMap((i) => fours.map((j) => line(i, j))).join('\n');
@@ -117,6 +126,7 @@ fn main(
   @builtin(local_invocation_id) local : vec3<u32>,
   @builtin(local_invocation_index) index : u32,
 ) {
+  ${prologue}
   let row = group.y * ${TILE}u;
   let column = group.x * ${TILE}u;
 ${each((i, j) => `  var s${i}_${j} = vec4<f32>();`)}
