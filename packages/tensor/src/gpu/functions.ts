@@ -14,8 +14,8 @@ function float(source: string, calls: readonly GpuFunction[] = [], wgsl?: string
 /** +∞, by overflow of `x`'s magnitude plus the largest numbers: gpu.js's `Infinity` is the largest float. */
 export const infinite = float('function infinite(x) { return (Math.abs(x) + 3e38) * 1e10; }');
 
-/** NaN, as ∞ − ∞. */
-export const notANumber = float('function notANumber(x) { return infinite(x) - infinite(x); }', [infinite]);
+/** NaN, as a root: drivers take it that x − x is 0, whatever x. */
+export const notANumber = float('function notANumber(x) { return Math.sqrt(-1 - Math.abs(x)); }');
 
 /** 1 for NaN, else 0. In WGSL by the bits: drivers may take it that no number is NaN, and drop the comparison. */
 export const isNan = float(
@@ -119,11 +119,12 @@ export const log1pOf = float(
 /** `1 / (1 + exp(-x))`; exp(-|x|) keeps the left tail. */
 export const sigmoidOf = float(
   `function sigmoidOf(x) {
+    if (isNan(x) > 0) { return x; }
     const e = expOf(-Math.abs(x));
     if (x < 0) { return e / (e + 1); }
     return 1 / (e + 1);
   }`,
-  [expOf],
+  [isNan, expOf],
 );
 
 /** sigmoid(x) · sigmoid(-x) = e / (1 + e)², e = exp(-|x|). */
@@ -289,12 +290,12 @@ export const powOf = float(
     if (y === -1) { return 1 / x; }
     if (y === -2) { return 1 / (x * x); }
     if (y === 0.5) { if (x >= 0) { return Math.sqrt(x); } }
+    if (isNan(x) > 0) { return x; }
     if (x === 0) {
       if (y > 0) { return 0; }
       return infinite(x);
     }
     if (x > 0) { return expOf(y * logOf(x)); }
-    if (isNan(x) > 0) { return x; }
     if (Math.floor(y) !== y) { return notANumber(x); }
     const size = expOf(y * logOf(-x));
     if (y - 2 * Math.floor(y * 0.5) === 1) { return -size; }
@@ -315,43 +316,51 @@ export const powSlope = float(
 /** `√x`, NaN below 0. */
 export const rootOf = float(
   `function rootOf(x) {
+    if (isNan(x) > 0) { return x; }
     if (x < 0) { return notANumber(x); }
     return Math.sqrt(x);
   }`,
-  [notANumber],
+  [isNan, notANumber],
 );
 
 /** -1, 0 or 1; NaN for NaN. */
 export const signOf = float(
   `function signOf(x) {
+    if (isNan(x) > 0) { return x; }
     if (x > 0) { return 1; }
     if (x < 0) { return -1; }
     return x;
   }`,
+  [isNan],
 );
 
 /** The larger of two; NaN if the first is NaN. A driver's own max may drop it. */
 export const largerOf = float(
   `function largerOf(x, bound) {
+    if (isNan(x) > 0) { return x; }
     if (x < bound) { return bound; }
     return x;
   }`,
+  [isNan],
 );
 
 export const smallerOf = float(
   `function smallerOf(x, bound) {
+    if (isNan(x) > 0) { return x; }
     if (x > bound) { return bound; }
     return x;
   }`,
+  [isNan],
 );
 
 /** 1 above 0, else 0: the slope of relu. NaN stays NaN. */
 export const openStep = float(
   `function openStep(x) {
+    if (isNan(x) > 0) { return x; }
     if (x > 0) { return 1; }
-    if (x <= 0) { return 0; }
-    return x;
+    return 0;
   }`,
+  [isNan],
 );
 
 /** 1 from `bound` on in the direction of `sign`, else 0: the slope of a clamp. NaN stays NaN. */

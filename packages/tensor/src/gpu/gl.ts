@@ -80,6 +80,7 @@ export class GlBackend implements Backend {
 
   compile(kernel: GpuKernel): GpuProgram {
     const built = createKernel(this.#gpu, kernel, TEXTURE);
+    built.injectedNative = prototypesOf(kernel);
     const { texture, width, height } = this.#sample;
     const common = { texture, size: [width, height], dimensions: [4, 1, 1], output: [4], context: this.gl };
     const sample = (name: string) => ({ ...common, type: kernel.vectors.includes(name) ? VECTOR : TEXTURE });
@@ -224,6 +225,17 @@ const PROBE: GpuKernel = {
   width: 1,
   vectors: [],
 };
+
+/** GLSL wants a function declared before it is called, and gpu.js does not always write them in such an order. */
+function prototypesOf({ functions }: GpuKernel): string {
+  const types = { Integer: 'int', Float: 'float' } as const;
+  return functions
+    .map(({ name, argumentTypes, returnType }) => {
+      const inputs = Object.values(argumentTypes).map((type) => types[type]);
+      return `${types[returnType]} ${name}(${inputs.join(', ')});\n`;
+    })
+    .join('');
+}
 
 function rendererOf(gl: WebGLRenderingContext): string {
   const names = gl.getExtension('WEBGL_debug_renderer_info');

@@ -36,7 +36,7 @@ export function bytesOf(dtype: DType, values: Float32Array): Uint8Array {
 
 function narrowed(dtype: Exclude<DType, 'uint8'>, values: Float32Array): Float32Array | Int32Array | Uint16Array {
   if (dtype === 'float32') return values;
-  if (dtype === 'int32') return Int32Array.from(values);
+  if (dtype === 'int32') return Int32Array.from(values, (value) => Math.min(Math.max(value, -(2 ** 31)), 2 ** 31 - 1));
   return dtype === 'float16' ? toFloat16(values) : toBfloat16(values);
 }
 
@@ -53,4 +53,30 @@ function checkIntegers(values: Int32Array): Int32Array {
   throw new DtypeError(
     `gpu: int32 is kept as float32 on the GPU and must be within ${EXACT} of 0, got ${values[at]} at ${at}; keep it on the CPU`,
   );
+}
+
+/** The number that `dtype` stores for `value`, as kernels/movement.ts says of cast. */
+export function roundedHere(dtype: DType, value: number): number {
+  switch (dtype) {
+    case 'float32':
+      return value;
+    case 'float16':
+      return nearestHalf(value, 11, -14, 65504);
+    case 'bfloat16':
+      return nearestHalf(value, 8, -126, 3.3895313892515355e38);
+    case 'int32':
+      return Number.isNaN(value) ? 0 : Math.trunc(Math.min(Math.max(value, -(2 ** 31)), 2 ** 31 - 1));
+    case 'uint8':
+      return Number.isNaN(value) ? 0 : Math.trunc(Math.min(Math.max(value, 0), 255));
+  }
+}
+
+function nearestHalf(value: number, bits: number, lowestExponent: number, largest: number): number {
+  const x = Math.fround(value);
+  if (!Number.isFinite(x) || x === 0) return x;
+  const unit = 2 ** (Math.max(Math.floor(Math.log2(Math.abs(x))), lowestExponent) - (bits - 1));
+  const [scaled, low] = [x / unit, Math.floor(x / unit)];
+  const up = scaled - low > 0.5 || (scaled - low === 0.5 && low % 2 !== 0);
+  const y = (up ? low + 1 : low) * unit;
+  return Math.abs(y) > largest ? Math.sign(y) * Number.POSITIVE_INFINITY : y;
 }

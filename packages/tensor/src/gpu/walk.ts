@@ -46,6 +46,34 @@ export const remainderOf = gpuFunction(
   { calls: [quotientOf] },
 );
 
+// What is left of `a` after two, three and four strides. One call inside another is the most that gpu.js leaves alone: it
+// puts the results of deeper ones into variables, which are floats.
+
+const STRIDES = { a: 'Integer', s0: 'Integer', s1: 'Integer', s2: 'Integer', s3: 'Integer' } as const;
+
+const rest2 = gpuFunction(
+  'function rest2(a, s0, s1) { return remainderOf(remainderOf(a, s0), s1); }',
+  { a: STRIDES.a, s0: STRIDES.s0, s1: STRIDES.s1 },
+  'Integer',
+  { calls: [remainderOf] },
+);
+
+const rest3 = gpuFunction(
+  'function rest3(a, s0, s1, s2) { return remainderOf(rest2(a, s0, s1), s2); }',
+  { a: STRIDES.a, s0: STRIDES.s0, s1: STRIDES.s1, s2: STRIDES.s2 },
+  'Integer',
+  { calls: [remainderOf, rest2] },
+);
+
+const rest4 = gpuFunction(
+  'function rest4(a, s0, s1, s2, s3) { return remainderOf(rest3(a, s0, s1, s2), s3); }',
+  STRIDES,
+  'Integer',
+  { calls: [remainderOf, rest3] },
+);
+
+export const REST_FUNCTIONS: readonly GpuFunction[] = [quotientOf, remainderOf, rest2, rest3, rest4];
+
 /** Axes that one launch walks; more are walked by several launches. */
 const AXES = 4;
 

@@ -35,3 +35,14 @@ export function withoutFlushed(device: DeviceName, values: readonly number[], re
   const flushed = (x: number) => x !== 0 && Math.abs(x) < SMALLEST_NORMAL;
   return values.filter((x, i) => !flushed(x) && !flushed(results[i]!));
 }
+
+/** Whole numbers within this of 0 are exact in a float32, which is how a GPU keeps integers. */
+const EXACT_INTEGERS = 2 ** 24;
+
+/** `values` as `device` can keep them: integers within 2^24, no subnormal numbers, one NaN. */
+export function keptBy<T extends Float32Array | Int32Array>(device: DeviceName, values: T): T {
+  if (device === 'cpu') return values;
+  if (values instanceof Int32Array)
+    return values.map((x) => Math.min(Math.max(x, -EXACT_INTEGERS), EXACT_INTEGERS)) as T;
+  return values.filter((x) => x === 0 || Math.abs(x) > SMALLEST_NORMAL || Number.isNaN(x)) as T;
+}

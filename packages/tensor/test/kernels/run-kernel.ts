@@ -61,21 +61,30 @@ async function runReference<K extends keyof Kernels>(name: K, ...args: HostArgum
 async function runOnDevice(device: Device, name: keyof Kernels, args: readonly unknown[]): Promise<void> {
   const kernel = device.kernels[name] as ((...args: unknown[]) => void) | undefined;
   if (!kernel) throw new Error(`${name} is missing from the kernels of ${device.describe()}`);
-  const halves = args.findLast((arg) => arg === 'float16' || arg === 'bfloat16') as DType | undefined;
-  const { values, copies } = copyArrays(args, (array) => upload(device, array, dtypeOf(array, halves)));
+  const { values, copies } = copyArrays(args, (array) => upload(device, array, dtypeOf(array, halvesOf(array, args))));
   const { liveBytes } = device.memory;
   kernel.apply(device.kernels, values);
-  expect(device.memory.liveBytes, `${name} must not allocate`).toBe(liveBytes);
+  expect(device.memory.liveBytes, `${name} must not allocate`).toBeLessThanOrEqual(liveBytes); // it may pack 4-bit codes
   for (const [array, { path, value }] of copies) {
     const bytes = await device.read(value);
     new Uint8Array(array.buffer, array.byteOffset, array.byteLength).set(bytes.subarray(0, array.byteLength));
     const guard = bytes.subarray(array.byteLength, array.byteLength + GUARD_BYTES);
-    expect(
-      guard.every((byte) => byte === GUARD),
-      `${name} wrote past the end of argument ${path}`,
-    ).toBe(true);
+    expect(isGuard(guard, array), `${name} wrote past the end of argument ${path}`).toBe(true);
     device.memory.free(value);
   }
+}
+
+/** Untouched; a device that keeps 16-bit floats wider gives the same NaN back in other bits. */
+function isGuard(bytes: Uint8Array, array: HostArray): boolean {
+  if (!(array instanceof Uint16Array)) return bytes.every((byte) => byte === GUARD);
+  return new Uint16Array(bytes.slice().buffer).every((half) => (half & 0x7fff) > 0x7c00);
+}
+
+/** Which 16-bit float the arguments say that `array` is: the first dtype named after it, or any that is named. */
+function halvesOf(array: HostArray, args: readonly unknown[]): DType | undefined {
+  const isHalf = (arg: unknown): arg is DType => arg === 'float16' || arg === 'bfloat16';
+  const fields = args.flatMap((arg) => (arg?.constructor === Object ? Object.values(arg) : [arg]));
+  return fields.slice(fields.indexOf(array)).find(isHalf) ?? fields.find(isHalf);
 }
 
 /** What an array stands for; 16-bit floats are held as their bits, and the arguments say which they are. */
