@@ -105,13 +105,22 @@ export const logOf = float(
   [isNan, infinite, notANumber, power2, exponentOf],
 );
 
-/** `ln(1 + x)` for x >= -0.5: Kahan's correction of log(1 + x). */
+/** `ln(1 + x)` for x >= -0.5: near 0 by logOf's polynomial. A driver may take it that (1 + x) − 1 is x, so no correction. */
 export const log1pOf = float(
   `function log1pOf(x) {
-    const u = x + 1;
-    if (u === 1) { return x; }
-    if (u > 3e38) { return logOf(u); }
-    return logOf(u) + (x - (u - 1)) / u;
+    if (x > -0.29) {
+      if (x < 0.41) {
+        if (x === 0) { return x; }
+        const s = x / (x + 2);
+        const z = s * s;
+        const w = z * z;
+        const odd = w * (w * 0.24279078841 + 0.40000972152);
+        const even = z * (w * 0.28498786688 + 0.66666662693);
+        const half = x * x * 0.5;
+        return s * (half + (odd + even)) - half + x;
+      }
+    }
+    return logOf(x + 1);
   }`,
   [logOf],
 );

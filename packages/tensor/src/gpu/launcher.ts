@@ -205,7 +205,7 @@ export class Launcher {
   }
 }
 
-function memoryOf(of: DeviceBuffer | Scratch): (GpuBuffer & { storage: GpuStorage }) | Scratch {
+export function memoryOf(of: DeviceBuffer | Scratch): (GpuBuffer & { storage: GpuStorage }) | Scratch {
   return of instanceof Scratch ? of : gpuBuffer(of);
 }
 

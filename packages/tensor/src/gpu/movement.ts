@@ -6,8 +6,7 @@ import type { MovementKernels } from '../kernels/movement.js';
 import { type GpuBuffer, gpuBuffer } from './buffer.js';
 import { roundedHere } from './host-bytes.js';
 import { family, gpuKernel } from './kernel.js';
-import type { Launcher } from './launcher.js';
-import { view } from './launcher.js';
+import { type Launcher, Scratch, view } from './launcher.js';
 import type { GpuMemory } from './memory.js';
 import { toBfloat16, toFloat16, toInteger } from './rounding.js';
 import { scatterAddRows } from './scatter-add.js';
@@ -109,7 +108,7 @@ export function movementKernels(launcher: Launcher, memory: GpuMemory): Movement
     gatherStrided(x, y, shape, xStrides, xOffset) {
       single(x);
       single(y);
-      launchWalk(launcher, gatherStrided, y, shape, [{ input: x, start: xOffset, strides: xStrides }]);
+      gather(launcher, x, y, shape, xStrides, xOffset);
     },
 
     scatterStrided(x, y, shape, yStrides, yOffset) {
@@ -135,10 +134,23 @@ interface Axis {
   readonly step: number;
 }
 
-function scatter(
+/** `y[i0, i1, ...] = x[xOffset + Σ i·xStrides]`, of buffers or scratch. */
+export function gather(
   launcher: Launcher,
-  x: DeviceBuffer,
-  y: DeviceBuffer,
+  x: DeviceBuffer | Scratch,
+  y: DeviceBuffer | Scratch,
+  shape: readonly number[],
+  xStrides: readonly number[],
+  xOffset: number,
+): void {
+  launchWalk(launcher, gatherStrided, y, shape, [{ input: x, start: xOffset, strides: xStrides }]);
+}
+
+/** `y[yOffset + Σ i·yStrides] = x[i0, i1, ...]`, of buffers or scratch; the other elements of y stay. */
+export function scatter(
+  launcher: Launcher,
+  x: DeviceBuffer | Scratch,
+  y: DeviceBuffer | Scratch,
   shape: readonly number[],
   yStrides: readonly number[],
   yOffset: number,
@@ -157,9 +169,9 @@ function scatter(
 
 function scatterAxes(
   launcher: Launcher,
-  x: DeviceBuffer,
+  x: DeviceBuffer | Scratch,
   xOffset: number,
-  y: DeviceBuffer,
+  y: DeviceBuffer | Scratch,
   yOffset: number,
   axes: Axis[],
 ): void {
@@ -172,7 +184,9 @@ function scatterAxes(
   }
   const four = [...axes, ...Array.from({ length: 4 - axes.length }, (): Axis => ({ length: 1, stride: 1, step: 0 }))];
   const span = 1 + axes.reduce((sum, { length, stride }) => sum + (length - 1) * stride, 0);
-  const [from, count] = launcher.backend.writesParts ? [yOffset, span] : [0, gpuBuffer(y).floats];
+  const [from, count] = launcher.backend.writesParts
+    ? [yOffset, span]
+    : [0, (y instanceof Scratch ? y : gpuBuffer(y)).floats];
   const lists = [four.map(({ length }) => length), four.map(({ stride }) => stride), four.map(({ step }) => step)];
   launcher.launchAt(scatterStrided, y, from, count, [x, y], [from, yOffset, xOffset, ...lists.flat()]);
 }

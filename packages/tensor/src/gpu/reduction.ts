@@ -3,7 +3,8 @@ import type { ReduceOp, ReductionKernels } from '../kernels/reduction.js';
 import { expOf, isNan, logOf, signOf } from './functions.js';
 import { family, gpuKernel } from './kernel.js';
 import { type Launcher, view } from './launcher.js';
-import { reduceAll, reduceParts, type StagedReduction } from './staged.js';
+import { addTo } from './small.js';
+import { EXPONENTIALS, reduceAll, reduceParts, type StagedReduction } from './staged.js';
 
 /** What a kernel adds up: the element `x` as the operation sees it. */
 const VALUE: Readonly<Record<ReduceOp, string>> = {
@@ -80,8 +81,6 @@ const argmaxJoin = gpuKernel(
   { functions: [isNan] },
 );
 
-const addOne = gpuKernel('addOne', ['x', 'y'], {}, 'return x[this.thread.x] + y[this.thread.x];');
-
 const softmax = family((log: boolean) =>
   gpuKernel(
     `softmax ${log}`,
@@ -120,7 +119,7 @@ export function reductionKernels(launcher: Launcher): ReductionKernels {
     }
     launcher.withScratch(1, (sum) => {
       reduceAll(launcher, kernel, sum, [view(x, 1, size)], 1, size, 1);
-      launcher.launch(addOne, y, 1, [sum, y]);
+      launcher.launch(addTo, y, 1, [sum, y]);
     });
   };
   return {
@@ -182,8 +181,5 @@ export function reductionKernels(launcher: Launcher): ReductionKernels {
 const NON_FINITE = reduceParts('sum', ['xs'], '(isNan(x) > 0 || Math.abs(x) > 3.4028234e38 ? 1.0 : 0.0)', 'nonFinite', [
   isNan,
 ]);
-
-/** exp(x − the row's largest); 0 where the row is −∞ throughout. */
-const EXPONENTIALS = reduceParts('sum', ['xs', 'top'], 'expOf(x - top[this.thread.z])', 'exponentials', [expOf]);
 
 const DOTS = reduceParts('sum', ['xs', 'gs'], 'x * gs[this.thread.z][AT][this.thread.x]', 'dots');

@@ -1,6 +1,6 @@
 import type { DeviceBuffer } from '../device.js';
 import type { ReduceOp } from '../kernels/reduction.js';
-import { isNan } from './functions.js';
+import { expOf, isNan } from './functions.js';
 import { type GpuFunction, type GpuKernel, gpuKernel } from './kernel.js';
 import { type Launcher, type LaunchInput, type Scratch, view } from './launcher.js';
 
@@ -86,6 +86,14 @@ function bodyOf(join: Join, input: string, value: string, at: string): string {
     }
     return best;`;
 }
+
+/** Plain sums, and sums of squares. */
+export const SUM = reduceParts('sum', ['xs'], 'x');
+export const SUM_SQUARES = reduceParts('sumSquares', ['xs'], 'x * x');
+export const MAX = reduceParts('max', ['xs'], 'x');
+
+/** Σ exp(x − top) of a row, for softmax and what is like it. */
+export const EXPONENTIALS = reduceParts('sum', ['xs', 'top'], 'expOf(x - top[this.thread.z])', 'exponentials', [expOf]);
 
 /** Runs a reduction to the end. An empty axis gives 0. */
 export function reduceAll(

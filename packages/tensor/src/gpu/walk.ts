@@ -2,7 +2,7 @@ import { simplify } from '../cpu/broadcast.js';
 import type { DeviceBuffer } from '../device.js';
 import type { Extent } from './backend.js';
 import { type GpuFunction, type GpuKernel, gpuFunction, type ScalarType } from './kernel.js';
-import type { Launcher, LaunchInput } from './launcher.js';
+import type { Launcher, LaunchInput, Scratch } from './launcher.js';
 
 const INTEGERS = { a: 'Integer', b: 'Integer' } as const;
 
@@ -94,7 +94,7 @@ export function strided(name: string): string {
 
 /** An operand of a walk: an input, the element where it starts, and its strides over the shape. */
 export interface WalkInput {
-  readonly input: DeviceBuffer;
+  readonly input: DeviceBuffer | Scratch;
   readonly start: number;
   readonly strides: readonly number[];
 }
@@ -106,7 +106,7 @@ export interface WalkInput {
 export function launchWalk(
   launcher: Launcher,
   kernel: GpuKernel,
-  y: DeviceBuffer,
+  y: DeviceBuffer | Scratch,
   shape: readonly number[],
   inputs: readonly WalkInput[],
   scalars: readonly number[] = [],
