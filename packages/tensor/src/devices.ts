@@ -6,15 +6,35 @@ import { DeviceError } from './errors.js';
 export type DeviceLike = Device | 'cpu' | 'gpu';
 
 let opened: Device | null = null;
+let standard: Device | null = null;
+
+/**
+ * Where tensors go that are made without a word about their device: models, inputs and optimizer state too, so that
+ * `setDefaultDevice(await gpu())` is all that it takes to train on a GPU. Default: the CPU. Tensors stay where they are.
+ *
+ * @throws DeviceError as `resolveDevice`
+ */
+export function setDefaultDevice(device: DeviceLike): void {
+  standard = resolveDevice(device);
+}
+
+/** The device of tensors that are made without a word about it. */
+export function defaultDevice(): Device {
+  return standard ?? cpu();
+}
 
 /** Makes `device` the one that `'gpu'` stands for; null for none. */
 export function setGpu(device: Device | null): void {
+  if (device === null && standard === opened) standard = null;
   opened = device;
 }
 
-/** @throws DeviceError for a name that stands for no device, or for one that must be opened first */
+/** The device meant; the default one where none is named.
+ *
+ * @throws DeviceError for a name that stands for no device, or for one that must be opened first */
 export function resolveDevice(device: DeviceLike | undefined): Device {
-  if (device === undefined || device === 'cpu') return cpu();
+  if (device === undefined) return defaultDevice();
+  if (device === 'cpu') return cpu();
   if (typeof device === 'object') return device;
   if (device === 'gpu' && opened) return opened;
   throw new DeviceError(

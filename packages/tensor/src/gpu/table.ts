@@ -27,5 +27,5 @@ export function kernelTable(launcher: Launcher, memory: GpuMemory): Kernels {
     ...attentionKernels(launcher),
     ...ropeKernels(launcher),
     ...quantizationKernels(launcher, memory),
-  } as unknown as Kernels;
+  };
 }
