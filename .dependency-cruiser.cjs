@@ -5,11 +5,14 @@
 const MAY_IMPORT = {
   tensor: [],
   checkpoint: [],
+  hub: [],
+  tokenizers: ['checkpoint'],
   nn: ['tensor'],
   norm: ['tensor', 'nn'],
   attention: ['tensor', 'nn'],
   ffn: ['tensor', 'nn'],
-  models: ['tensor', 'checkpoint', 'nn', 'norm', 'attention', 'ffn'],
+  models: ['tensor', 'checkpoint', 'hub', 'tokenizers', 'nn', 'norm', 'attention', 'ffn'],
+  gguf: ['tensor', 'checkpoint', 'nn'],
   lora: ['tensor', 'checkpoint', 'nn', 'norm'],
   'quant-nf4': ['tensor', 'nn', 'norm'],
   'optim-paged': ['tensor', 'nn', 'norm'],
@@ -23,7 +26,7 @@ const layers = Object.entries(MAY_IMPORT).map(([name, below]) => ({
   comment: `@burin/${name} may import ${below.map((other) => `@burin/${other}`).join(', ') || 'no Burin package'}.`,
   severity: 'error',
   from: { path: `^packages/${name}/src/` },
-  to: { path: '^(packages|demo|conformance|bench)/', pathNot: `^packages/(${[name, ...below].join('|')})/` },
+  to: { path: '^(packages|demo|examples|conformance|bench)/', pathNot: `^packages/(${[name, ...below].join('|')})/` },
 }));
 
 module.exports = {
@@ -33,7 +36,7 @@ module.exports = {
       name: 'only-by-name',
       comment: 'Reach another package by its name, never by a path. Its `exports` then keep its inside private.',
       severity: 'error',
-      from: { path: '^(packages/[^/]+|demo|conformance|bench)/' },
+      from: { path: '^(packages/[^/]+|demo|examples|conformance|bench)/' },
       to: { path: '^packages/', pathNot: '^$1/', dependencyTypes: ['local'] },
     },
     {

@@ -29,6 +29,15 @@ export class Settings {
     return this.#read(key, 'a list of numbers', (value) => isListOf('number', value));
   }
 
+  texts(key: string): readonly string[] {
+    return this.#read(key, 'a list of texts', (value) => isListOf('string', value));
+  }
+
+  textLists(key: string): readonly (readonly string[])[] {
+    const isLists = (value: unknown) => Array.isArray(value) && value.every((list) => isListOf('string', list));
+    return this.#read(key, 'a list of lists of texts', isLists);
+  }
+
   /** A table inside this one. */
   table(key: string): Settings {
     const values = this.#read<Record<string, unknown>>(key, 'a table', isTable);

@@ -1,14 +1,9 @@
 import { applyLora, type LoraModel, trainableParameters } from '@burin/lora';
-import {
-  LlamaForCausalLM,
-  LlamaForSequenceClassification,
-  labelTensor,
-  type TextTokenizer,
-  tokenBatch,
-} from '@burin/models';
+import { LlamaForCausalLM, LlamaForSequenceClassification, labelTensor, tokenBatch } from '@burin/models';
 import { AdamW, type PagingStatistics } from '@burin/optim-paged';
 import { quantizeModel } from '@burin/quant-nf4';
 import { cpu, Generator, scope } from '@burin/tensor';
+import type { TextTokenizer } from '@burin/tokenizers';
 import {
   classificationCollator,
   decayGroups,

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { resourceUsage } from 'node:process';
 import { saveAdapter, trainableParameters } from '@burin/lora';
-import { ByteTokenizer, type TextTokenizer, Tokenizer } from '@burin/models';
+import { ByteTokenizer, type TextTokenizer, Tokenizer } from '@burin/tokenizers';
 import { type Example, formatBytes } from '@burin/trainer';
 import { majorityGuess, naiveBayes, type Scores } from './baselines.js';
 import { type FineTuned, fineTune, METHODS, prepare, scoreUntrained, type Task } from './fine-tune.js';

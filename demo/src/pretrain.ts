@@ -5,10 +5,11 @@
 // Reads the same mails and split as the demo. Prints the loss in nats and bits a byte.
 
 import { parseArgs } from 'node:util';
-import { ByteTokenizer, LlamaForCausalLM, tokenBatch } from '@burin/models';
+import { LlamaForCausalLM, tokenBatch } from '@burin/models';
 import { clipGradNorm_ } from '@burin/norm';
 import { AdamW, cosineSchedule, LearningRateScheduler } from '@burin/optim-paged';
 import { Generator, scope } from '@burin/tensor';
+import { ByteTokenizer } from '@burin/tokenizers';
 import { loadMails } from './mails.js';
 import { CONTEXT, SPLIT } from './settings.js';
 import { PretrainingText } from './texts.js';

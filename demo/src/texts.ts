@@ -1,5 +1,5 @@
-import { ByteTokenizer } from '@burin/models';
 import { type Generator, rand } from '@burin/tensor';
+import { ByteTokenizer } from '@burin/tokenizers';
 import { filesIn, packageFolder, readJson } from './files.js';
 import type { Mail } from './mails.js';
 

@@ -1,12 +1,25 @@
-import { accuracy, binaryScores, classificationScores, perplexity, predictedClasses } from '@burin/trainer';
+import {
+  accuracy,
+  binaryScores,
+  classificationScores,
+  corpusBleu,
+  exactMatch,
+  normalizeAnswer,
+  perplexity,
+  predictedClasses,
+  tokenize13a,
+} from '@burin/trainer';
 import { type Case, Unsupported } from '../case.js';
 import type { Outcome } from '../outcome.js';
+import type { Settings } from '../settings.js';
 
-/** Scores of predictions, told apart by the tensors that they are computed of. */
+/** Scores of predictions, told apart by the tensors or texts that they are computed of. */
 export async function metrics(c: Case): Promise<Outcome> {
   if (c.has('binary.labels')) return { values: classification(c) };
   if (c.has('logits')) return { values: await surprise(c) };
-  throw new Unsupported('metrics of text');
+  if (c.config.has('pairs')) return { values: answers(c) };
+  if (c.config.has('cases')) return { values: translations(c) };
+  throw new Unsupported('metrics of something else than classes, logits and texts');
 }
 
 function classification(c: Case): Record<string, unknown> {
@@ -40,5 +53,42 @@ async function surprise(c: Case): Promise<Record<string, unknown>> {
     perplexity: scores.perplexity,
     perplexity_per_sequence: scores.perSequence,
     n_tokens: scores.tokens,
+  };
+}
+
+function answers(c: Case): Record<string, unknown> {
+  const pairs = c.config.tables('pairs');
+  const predictions = pairs.map((pair) => pair.text('prediction'));
+  const references = pairs.map((pair) => pair.text('reference'));
+  const scores = exactMatch(predictions, references);
+  return {
+    normalized_predictions: predictions.map(normalizeAnswer),
+    normalized_references: references.map(normalizeAnswer),
+    exact: scores.exact.map(Number),
+    token_f1: scores.wordF1,
+    exact_match_percent: 100 * scores.exactMatch,
+    f1_percent: 100 * scores.f1,
+  };
+}
+
+function translations(c: Case): Record<string, unknown> {
+  return Object.fromEntries(c.config.tables('cases').map((one) => [one.text('name'), bleu(one)]));
+}
+
+function bleu(one: Settings): Record<string, unknown> {
+  const hypotheses = one.texts('hypotheses');
+  const streams = one.textLists('references'); // the k-th references of all texts
+  const references = hypotheses.map((_, i) => streams.map((stream) => stream[i]!));
+  const scores = corpusBleu(hypotheses, references);
+  return {
+    score: scores.score,
+    precisions: scores.precisions,
+    brevity_penalty: scores.brevityPenalty,
+    matches: scores.matches,
+    totals: scores.totals,
+    hypothesis_length: scores.hypothesisLength,
+    reference_length: scores.referenceLength,
+    score_no_smoothing: corpusBleu(hypotheses, references, { smoothing: 'none' }).score,
+    tokenized_hypotheses: hypotheses.map(tokenize13a),
   };
 }

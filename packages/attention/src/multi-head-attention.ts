@@ -1,10 +1,10 @@
 import { type LinearLike, Module, type RotaryEmbedding } from '@burin/nn';
 import { type Generator, ShapeError, scope, type Tensor, tensor } from '@burin/tensor';
 import { attentionWeights } from './attention-weights.js';
+import { cachedAttention } from './cached-attention.js';
 import type { KeyValueCache } from './key-value-cache.js';
 import type { AttentionMasks } from './options.js';
 import { buildProjections, headDims, type Projections, type ProjectionWidths } from './projections.js';
-import { scaledDotProductAttention } from './scaled-dot-product-attention.js';
 
 /** A norm over the last axis. */
 interface HeadNorm extends Module {
@@ -114,12 +114,9 @@ export class MultiHeadAttention extends Module {
   forward(x: Tensor, options: AttendOptions = {}): Tensor {
     return scope(() => {
       const { cache = null } = options;
-      const queryOffset = cache?.length ?? 0;
       const { q, k, v } = this.project(x, options);
-      cache?.append(k, v);
-      const attended = scaledDotProductAttention(q, cache?.keys ?? k, cache?.values ?? v, {
-        ...this.masks(options, queryOffset),
-        ...(cache && { keys: cache.length }),
+      const attended = cachedAttention(q, k, v, cache, {
+        ...this.masks(options),
         dropout: this.training ? this.dropout : 0,
         rng: this.rng,
       }); // [B, T, H, Dv]
@@ -132,13 +129,13 @@ export class MultiHeadAttention extends Module {
   attentionWeights(x: Tensor, options: Omit<AttendOptions, 'cache'> = {}): Tensor {
     return scope(() => {
       const { q, k } = this.project(x, options);
-      return attentionWeights(q, k, this.masks(options, 0));
+      return attentionWeights(q, k, { ...this.masks(options), layout: 'bthd' });
     });
   }
 
-  private masks({ keyPaddingMask = null, segments = null, bias = null }: AttendOptions, queryOffset: number) {
+  private masks({ keyPaddingMask = null, segments = null, bias = null }: AttendOptions) {
     const { causal, window, scale } = this;
-    return { layout: 'bthd' as const, causal, window, scale, queryOffset, keyPaddingMask, segments, bias };
+    return { causal, window, scale, keyPaddingMask, segments, bias };
   }
 
   /** Queries `[B, T, H, D]`, keys `[B, S, K, D]`, values `[B, S, K, Dv]`, normed and turned. */

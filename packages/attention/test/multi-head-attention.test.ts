@@ -1,8 +1,8 @@
 import {
   type AttendOptions,
   type AttentionSettings,
+  DynamicCache,
   fromPackedProjection,
-  KeyValueCache,
   MultiHeadAttention,
   scaledDotProductAttention,
 } from '@burin/attention';
@@ -84,7 +84,7 @@ describe.each(devices)('MultiHeadAttention on %s', (device) => {
     const attention = build({ causal: true, rotary: rotary(), ...settings });
     const x = random(1, [B, T, C]);
     const whole = attention.forward(x);
-    const cache = new KeyValueCache({ capacity: 3 });
+    const cache = new DynamicCache({ capacity: 3 });
     let from = 0;
     const pieces = noGrad(() =>
       steps.map((tokens) => {
@@ -109,7 +109,7 @@ describe.each(devices)('MultiHeadAttention on %s', (device) => {
         ),
         [B, end - start],
       );
-    const cache = new KeyValueCache();
+    const cache = new DynamicCache();
     const step = (start: number, end: number) =>
       attention.forward(x.narrow(1, start, end - start), {
         cache,
@@ -310,8 +310,8 @@ describe('MultiHeadAttention refuses', () => {
     const x = zeros([1, 3, 24]);
     const attention = new MultiHeadAttention(options);
     const tryWith = (more: AttendOptions) => () => attention.forward(x, more);
-    expect(tryWith({ cache: new KeyValueCache() })).toThrow('run under noGrad');
-    expect(tryWith({ cache: new KeyValueCache(), memory: x })).toThrow('cross attention takes no cache');
+    expect(tryWith({ cache: new DynamicCache() })).toThrow('run under noGrad');
+    expect(tryWith({ cache: new DynamicCache(), memory: x })).toThrow('cross attention takes no cache');
     const turned = new MultiHeadAttention({ ...options, rotary: new RotaryEmbedding({ headDim: 6 }) });
     expect(() => turned.forward(x, { memory: x })).toThrow('cross attention takes no rotary embedding');
   });

@@ -1,4 +1,4 @@
-import { KeyValueCache, MultiHeadAttention, scaledDotProductAttention } from '@burin/attention';
+import { DynamicCache, MultiHeadAttention, scaledDotProductAttention } from '@burin/attention';
 import { Linear } from '@burin/nn';
 import { Generator, ones, type Tensor } from '@burin/tensor';
 import { expectTypeOf, test } from 'vitest';
@@ -26,7 +26,7 @@ test('projections are all given, or made from widths and a generator', () => {
 
 test('probabilities are looked at without a cache', () => {
   const attention = new MultiHeadAttention({ width: 8, heads: 2, rng });
-  expectTypeOf(attention.forward(x, { cache: new KeyValueCache() })).toEqualTypeOf<Tensor>();
+  expectTypeOf(attention.forward(x, { cache: new DynamicCache() })).toEqualTypeOf<Tensor>();
   // @ts-expect-error: no cache
-  attention.attentionWeights(x, { cache: new KeyValueCache() });
+  attention.attentionWeights(x, { cache: new DynamicCache() });
 });

@@ -57,7 +57,7 @@ export function checkRange(name: string, size: number, offset: number, length: n
   const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
   if (whole && offset >= 0 && length >= 0 && offset + length <= size) return;
   throw new CheckpointError(
-    `${name}: a read must lie inside the file: expected a range within 0 and ${size}, got ${length} bytes from ${offset}`,
+    `${name}: a read must lie inside: expected a range within 0 and ${size}, got ${length} bytes from ${offset}`,
   );
 }
 

@@ -1,4 +1,4 @@
-export { writeFileAtomic } from './atomic-file.js';
+export { writeAtomically, writeFileAtomic } from './atomic-file.js';
 export { type RenameOptions, recoverFolder, renameFolder, writeFolderAtomic } from './atomic-folder.js';
 export { type BlobLike, type ByteSource, blobSource, bytesSource } from './byte-source.js';
 export { type FloatDtype, fromFloat32, type IntegerDtype, toFloat32, toInt32 } from './convert.js';
@@ -7,6 +7,6 @@ export { CheckpointError } from './errors.js';
 export { exists, fileSource, listFolder, makeFolder, readJsonFile, readTextFile, removeFolder } from './files.js';
 export type { Metadata, TensorInfo } from './header.js';
 export { openCheckpoint } from './open-checkpoint.js';
-export { openSafetensors, readSafetensors, type SafetensorsFile, type TensorBytes } from './read.js';
+export { type ByteRange, openSafetensors, readSafetensors, type SafetensorsFile, type TensorBytes } from './read.js';
 export { type TensorToWrite, type WrittenFile, writeSafetensors, writeSafetensorsFile } from './write.js';
 export { type WriteCheckpointOptions, writeCheckpoint } from './write-checkpoint.js';

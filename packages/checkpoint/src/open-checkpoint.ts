@@ -101,9 +101,9 @@ function joinShards(
     name,
     metadata: joinMetadata(shards),
     tensors,
-    async read(tensor) {
+    async read(tensor, part) {
       findTensor(name, tensors, tensor);
-      return shards.get(files.get(tensor)!)!.read(tensor);
+      return shards.get(files.get(tensor)!)!.read(tensor, part);
     },
     close: () => closeAll(shards),
   };

@@ -1,4 +1,4 @@
-import { type ByteSource, readExactly } from './byte-source.js';
+import { type ByteSource, checkRange, readExactly } from './byte-source.js';
 import { CheckpointError, label } from './errors.js';
 import {
   type Header,
@@ -8,6 +8,12 @@ import {
   parseHeaderLength,
   type TensorInfo,
 } from './header.js';
+
+/** `length` bytes from `offset`. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
 
 /** An open checkpoint, of one file or of several: what is in it, and one tensor's bytes at a time. */
 export interface SafetensorsFile {
@@ -19,9 +25,11 @@ export interface SafetensorsFile {
   /**
    * The bytes of one tensor, little-endian and row-major: only its own range is read. Do not write to them.
    *
-   * @throws CheckpointError if there is no such tensor, or the file is shorter than it was when it was opened
+   * @param part - only these bytes of it, counted from its first; left out: all
+   * @throws CheckpointError if there is no such tensor, `part` leaves it, or the file is shorter than it was when it was
+   *   opened
    */
-  read(name: string): Promise<Uint8Array>;
+  read(name: string, part?: ByteRange): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -50,9 +58,11 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
       name: source.name,
       metadata,
       tensors,
-      async read(name) {
+      async read(name, part) {
         const { byteOffset, byteLength } = findTensor(source.name, tensors, name);
-        return byteLength === 0 ? new Uint8Array(0) : readExactly(source, byteOffset, byteLength);
+        if (part) checkRange(`${source.name}: ${label(name)}`, byteLength, part.offset, part.length);
+        const { offset, length } = part ?? { offset: 0, length: byteLength };
+        return length === 0 ? new Uint8Array(0) : readExactly(source, byteOffset + offset, length);
       },
       async close() {
         await source.close?.();

@@ -32,6 +32,34 @@ function picked(map: unknown, shards: Record<string, TensorToWrite[]> = { a: [th
   return sources;
 }
 
+describe('a part of a tensor', () => {
+  const counting = {
+    name: 'count',
+    dtype: 'U8',
+    shape: [9],
+    data: Uint8Array.from({ length: 9 }, (_, i) => i),
+  } as const;
+
+  it('is read by its own range, in one file and in shards', async () => {
+    for (const checkpoint of [
+      await openCheckpoint(new Map([['model.safetensors', bytesSource(writeSafetensors([counting, ...three]))]])),
+      await openCheckpoint(picked({ count: 'a', embed: 'b' }, { a: [counting], b: [three[0]!] })),
+    ]) {
+      expect([...(await checkpoint.read('count', { offset: 2, length: 3 }))]).toEqual([2, 3, 4]);
+      expect(await checkpoint.read('count', { offset: 9, length: 0 })).toHaveLength(0);
+      expect(await checkpoint.read('embed', { offset: 59, length: 1 })).toEqual(new Uint8Array([1]));
+    }
+  });
+
+  it('must lie inside the tensor', async () => {
+    const source = bytesSource(writeSafetensors([counting, ...three]), 'f');
+    const checkpoint = await openCheckpoint(new Map([['model.safetensors', source]]));
+    await expect(checkpoint.read('count', { offset: 8, length: 2 })).rejects.toThrow(
+      new CheckpointError('f: count: a read must lie inside: expected a range within 0 and 9, got 2 bytes from 8'),
+    );
+  });
+});
+
 describe('writeCheckpoint, then openCheckpoint', () => {
   it('keeps a small checkpoint in one file', async () => {
     const folder = await temporaryFolder();

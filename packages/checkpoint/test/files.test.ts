@@ -83,7 +83,7 @@ describe('fileSource', () => {
     expect(source.size).toBe(10);
     expect(new TextDecoder().decode(await source.read(3, 4))).toBe('3456');
     await expect(source.read(8, 3)).rejects.toThrow(
-      problem(`${path}: a read must lie inside the file: expected a range within 0 and 10, got 3 bytes from 8`),
+      problem(`${path}: a read must lie inside: expected a range within 0 and 10, got 3 bytes from 8`),
     );
     await source.close?.();
     await expect(source.read(0, 1)).rejects.toThrow(`fileSource: cannot read ${path}: `);

@@ -1,4 +1,4 @@
-import { type KeyValueCache, scaledDotProductAttention } from '@burin/attention';
+import { cachedAttention, type KeyValueCache, scaledDotProductAttention } from '@burin/attention';
 import type { Generator, Tensor } from '@burin/tensor';
 
 /** How a layer attends. */
@@ -37,15 +37,10 @@ export interface AttendSettings {
  */
 export function attend(q: Tensor, k: Tensor, v: Tensor, settings: AttendSettings): Tensor {
   const { heads, kvHeads = heads, cache = null, attentionMask, ...rest } = settings;
-  const queryOffset = cache?.length ?? 0;
-  const [keys, values] = [splitHeads(k, kvHeads), splitHeads(v, kvHeads)];
-  cache?.append(keys, values);
-  return scaledDotProductAttention(splitHeads(q, heads), cache?.keys ?? keys, cache?.values ?? values, {
+  const keyPaddingMask = attentionMask ?? null;
+  return cachedAttention(splitHeads(q, heads), splitHeads(k, kvHeads), splitHeads(v, kvHeads), cache, {
     ...rest,
-    layout: 'bthd',
-    queryOffset,
-    keyPaddingMask: attentionMask ?? null,
-    ...(cache && { keys: cache.length }),
+    keyPaddingMask,
   }).reshape(q.shape);
 }
 
@@ -83,12 +78,12 @@ export function crossAttend(
 ): Tensor {
   const { heads, cache = null, attentionMask, ...rest } = settings;
   const project = () => [key, value].map((linear) => splitHeads(linear.forward(memory), heads)) as [Tensor, Tensor];
-  if (cache?.length === 0) cache.append(...project());
-  const [keys, values] = cache ? [cache.keys, cache.values] : project();
+  const held = cache && (cache.length === 0 ? cache.update(...project()) : cache.held());
+  const [keys, values] = held ? [held.keys, held.values] : project();
   return scaledDotProductAttention(splitHeads(q, heads), keys, values, {
     ...rest,
     layout: 'bthd',
     keyPaddingMask: attentionMask ?? null,
-    ...(cache && { keys: cache.length }),
+    ...(held && { keys: held.count }),
   }).reshape(q.shape);
 }

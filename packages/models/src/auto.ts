@@ -5,12 +5,13 @@ import { type LoadOptions, loadPretrained } from './load-pretrained.js';
 export type AnyModel = ReturnType<ReturnType<typeof architectures>[number]['fromConfig']>;
 
 /**
- * Reads a Hugging Face folder as whatever config.json's `architectures` says.
+ * Reads a Hugging Face folder, or a model of the hub, as whatever config.json's `architectures` says.
  *
  * @throws ConfigError that lists the architectures that are known; else see {@link loadPretrained}
  * @example
  * const model = await fromPretrained('models/bert-base');
+ * const same = await fromPretrained('google-bert/bert-base-uncased', { revision: 'main' });
  */
-export function fromPretrained(folder: string, options?: LoadOptions): Promise<AnyModel> {
-  return loadPretrained<AnyModel>(folder, architectures(), options);
+export function fromPretrained(nameOrFolder: string, options?: LoadOptions): Promise<AnyModel> {
+  return loadPretrained<AnyModel>(nameOrFolder, architectures(), options);
 }

@@ -1,7 +1,7 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
 import { ConfigReader } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
-import { layerCount, tokenIds } from './head-config.js';
+import { layerCount, numLabels, tokenIds } from './head-config.js';
 import { rawConfigOf } from './raw-config.js';
 
 /** One side of a BART. */
@@ -34,8 +34,14 @@ export interface BartConfig extends FamilyConfig {
   readonly padTokenId: number;
   readonly decoderStartTokenId: number;
   readonly forcedBosTokenId: number | null;
+  /** What the last token is of a text that is as long as it may be. */
+  readonly forcedEosTokenId: number | null;
   /** Generation ends with any of these. */
   readonly eosTokenIds: readonly number[];
+  /** Classes of a classification head. */
+  readonly numLabels: number;
+  /** In a classification head. */
+  readonly classifierDropout: number;
 }
 
 /** Options of a BART made in code: config.json's keys in camelCase. */
@@ -62,6 +68,9 @@ export interface BartOptions {
   eosTokenId?: number | number[];
   decoderStartTokenId?: number;
   forcedBosTokenId?: number | null;
+  forcedEosTokenId?: number | null;
+  numLabels?: number;
+  classifierDropout?: number;
 }
 
 /** What other members of the family have set, such as mBART; BART has not. */
@@ -98,7 +107,10 @@ export function bartConfig(raw: unknown, where = 'config.json'): BartConfig {
     padTokenId: config.integer('pad_token_id', 1, 0),
     decoderStartTokenId: config.integer('decoder_start_token_id', 2, 0),
     forcedBosTokenId: config.integerOrNull('forced_bos_token_id'),
+    forcedEosTokenId: config.raw.forced_eos_token_id === undefined ? 2 : config.integerOrNull('forced_eos_token_id'),
     eosTokenIds: tokenIds(config, 'eos_token_id', 2),
+    numLabels: numLabels(config, 3),
+    classifierDropout: config.probability('classifier_dropout', 0),
     raw: config.raw,
   };
 }

@@ -1,28 +1,13 @@
-import { buffer, type Embedding, type Linear, Module } from '@burin/nn';
+import { buffer, type Linear } from '@burin/nn';
 import { scope, type Tensor, zeros } from '@burin/tensor';
 import { type BartConfig, bart } from './bart-config.js';
 import type { BartParts } from './bart-layers.js';
-import { BartDecoder, BartEncoder } from './bart-stacks.js';
+import { BartModel } from './bart-model.js';
 import { FamilyModel } from './family.js';
 import { causalOutput, type States } from './heads.js';
-import { seq2seqForward } from './seq2seq-forward.js';
+import { seq2seqForward, seq2seqLoss } from './seq2seq-forward.js';
 import type { DecoderInput, EncoderInput, Seq2SeqInput, Seq2SeqOutput } from './seq2seq-model.js';
 import { tiedHead } from './weights.js';
-
-/** Encoder and decoder over one table of words, without a head. */
-class BartModel extends Module {
-  readonly shared: Embedding; // [V, C]
-  readonly encoder: BartEncoder;
-  readonly decoder: BartDecoder;
-
-  constructor(parts: BartParts) {
-    super();
-    const { vocabSize, hiddenSize, padTokenId } = parts.config;
-    this.shared = parts.weights.embedding(vocabSize, hiddenSize, { paddingIndex: padTokenId });
-    this.encoder = new BartEncoder(parts, this.shared);
-    this.decoder = new BartDecoder(parts, this.shared);
-  }
-}
 
 /**
  * BART with its language-model head: a text in, a text out.
@@ -53,18 +38,21 @@ export class BartForConditionalGeneration extends FamilyModel<BartConfig> {
 
   /** The encoder's states, `[B, S, C]`. */
   encode(input: EncoderInput): States {
-    return this.model.encoder.forward(input);
+    return this.model.encode(input);
   }
 
   /** Logits of the next token, `[B, T, V]`. */
   decode(input: DecoderInput) {
     return scope(() => {
-      const { logits, hiddenStates } = causalOutput(this.lmHead, this.model.decoder.forward(input), {
-        ...input,
-        labels: null,
-      });
+      const states = this.decoderStates(input);
+      const { logits, hiddenStates } = causalOutput(this.lmHead, states, { ...input, labels: null });
       return { logits: logits.add(this.final_logits_bias), hiddenStates };
     });
+  }
+
+  /** The decoder's states, `[B, T, C]`. */
+  decoderStates(input: DecoderInput): States {
+    return this.model.decoderStates(input);
   }
 
   /**
@@ -73,5 +61,12 @@ export class BartForConditionalGeneration extends FamilyModel<BartConfig> {
    */
   forward(input: Seq2SeqInput): Seq2SeqOutput {
     return scope(() => seq2seqForward('BartForConditionalGeneration', this, input));
+  }
+  /** The loss that `forward` would return, without its logits. @throws RangeError if there are no labels */
+  loss(input: Seq2SeqInput): Tensor {
+    return scope(() => {
+      const bias = this.final_logits_bias.reshape([-1]);
+      return seq2seqLoss('BartForConditionalGeneration', this, { head: this.lmHead, bias }, input);
+    });
   }
 }

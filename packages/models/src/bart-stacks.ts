@@ -4,6 +4,7 @@ import { scope, type Tensor } from '@burin/tensor';
 import { BartDecoderLayer, BartEncoderLayer, type BartParts } from './bart-layers.js';
 import { drop, dropoutOf } from './drop.js';
 import type { States } from './heads.js';
+import { runLayers } from './layer-stack.js';
 import { learnedPositions } from './learned-positions.js';
 import { checkInput, type ModelInput, type Positions, positionsFrom } from './model-input.js';
 import type { DecoderInput, EncoderInput } from './seq2seq-model.js';
@@ -19,6 +20,8 @@ abstract class BartStack<L extends Module> extends Module {
   readonly layernormEmbedding: LayerNorm;
   readonly dropout: Dropout | null;
   readonly scale: number;
+  /** Recompute each layer in the backward pass instead of keeping what it made. */
+  gradientCheckpointing = false;
 
   constructor({ config, weights, rng }: BartParts, embedTokens: Embedding, layers: L[]) {
     super();
@@ -31,8 +34,13 @@ abstract class BartStack<L extends Module> extends Module {
     this.scale = config.scaleEmbedding ? Math.sqrt(width) : 1;
   }
 
-  /** Embeds, and runs the layers; hidden states are those between. */
-  protected run(who: string, input: ModelInput, layer: (layer: L, x: Tensor) => Tensor): States {
+  /** Embeds, and runs the layers; hidden states are those between. `shared` is what all layers read. */
+  protected run<S extends readonly Tensor[]>(
+    who: string,
+    input: ModelInput,
+    shared: S,
+    layer: (layer: L, index: number, x: Tensor, ...shared: S) => Tensor,
+  ): States {
     const [batch, tokens] = checkInput(who, input);
     const past = input.cache?.[0]?.length ?? 0;
     const { ids, max } = input.positions ?? positionsFrom(past, batch, tokens, input.inputIds.device);
@@ -40,13 +48,14 @@ abstract class BartStack<L extends Module> extends Module {
     const places = learnedPositions(who, this.embedPositions, rows);
     const words = this.embedTokens.forward(input.inputIds);
     const scaled = this.scale === 1 ? words : words.mul(this.scale);
-    let states = drop(this.dropout, this.layernormEmbedding.forward(scaled.add(places))); // [B, T, C]
-    const hiddenStates = input.outputHiddenStates ? [states] : null;
-    for (const each of this.layers) {
-      states = layer(each, states);
-      hiddenStates?.push(states);
-    }
-    return { states, hiddenStates };
+    const embedded = drop(this.dropout, this.layernormEmbedding.forward(scaled.add(places))); // [B, T, C]
+    const stack = {
+      layers: this.layers,
+      norm: null,
+      recompute: this.gradientCheckpointing && this.training,
+      outputHiddenStates: input.outputHiddenStates,
+    };
+    return runLayers(stack, embedded, shared, layer);
   }
 }
 
@@ -62,7 +71,9 @@ export class BartEncoder extends BartStack<BartEncoderLayer> {
   }
 
   forward(input: EncoderInput): States {
-    return scope(() => this.run('BartEncoder', input, (layer, x) => layer.forward(x, input.attentionMask ?? null)));
+    return scope(() =>
+      this.run('BartEncoder', input, [], (layer, _, x) => layer.forward(x, input.attentionMask ?? null)),
+    );
   }
 }
 
@@ -78,6 +89,8 @@ export class BartDecoder extends BartStack<BartDecoderLayer> {
   }
 
   forward(input: DecoderInput): States {
-    return scope(() => this.run('BartDecoder', input, (layer, x) => layer.forward(x, input)));
+    return scope(() =>
+      this.run('BartDecoder', input, [input.memory], (layer, _, x, memory) => layer.forward(x, { ...input, memory })),
+    );
   }
 }

@@ -6,7 +6,8 @@ import { type BertConfig, bert } from './bert-config.js';
 import { BertModel } from './bert-model.js';
 import type { BertInput, BertParts } from './bert-parts.js';
 import { FamilyModel } from './family.js';
-import { labelledOutput } from './heads.js';
+import { maskedLoss } from './head-loss.js';
+import { type MaskedHead, maskedOutput } from './heads.js';
 import type { LossInput, ModelOutput } from './model-input.js';
 import { tiedHead } from './weights.js';
 
@@ -27,7 +28,7 @@ class BertTransform extends Module {
   }
 }
 
-class BertPredictions extends Module {
+class BertPredictions extends Module implements MaskedHead {
   readonly transform: BertTransform;
   readonly bias: Parameter; // [V]
   readonly decoder: Linear; // [C] -> [V]; weight and bias may be shared
@@ -43,8 +44,8 @@ class BertPredictions extends Module {
       : tiedHead(parts.weights.embedding(vocabSize, hiddenSize), this.bias);
   }
 
-  forward(x: Tensor): Tensor {
-    return this.decoder.forward(this.transform.forward(x));
+  hidden(states: Tensor): Tensor {
+    return this.transform.forward(states);
   }
 }
 
@@ -76,6 +77,10 @@ export class BertForMaskedLM extends FamilyModel<BertConfig> {
 
   /** Logits `[B, T, V]`, and the loss of `labels` `[B, T]`, which are not moved. */
   forward(input: BertInput & LossInput): ModelOutput {
-    return scope(() => labelledOutput(this.cls.predictions, this.bert.forward(input), input));
+    return scope(() => maskedOutput(this.cls.predictions, this.bert.forward(input), input));
+  }
+  /** The loss that `forward` would return, without its logits. @throws RangeError if there are no labels */
+  loss(input: BertInput & LossInput): Tensor {
+    return scope(() => maskedLoss('BertForMaskedLM', this.cls.predictions, () => this.bert.forward(input), input));
   }
 }

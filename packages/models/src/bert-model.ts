@@ -5,6 +5,7 @@ import { BertEmbeddings } from './bert-embeddings.js';
 import { BertLayer } from './bert-layer.js';
 import type { BertInput, BertParts } from './bert-parts.js';
 import { firstTokenStates, type States } from './heads.js';
+import { runLayers } from './layer-stack.js';
 
 class BertEncoder extends Module {
   readonly layer: BertLayer[];
@@ -39,6 +40,8 @@ export class BertModel extends Module {
   readonly encoder: BertEncoder;
   readonly pooler: BertPooler | null;
   readonly config: BertConfig;
+  /** Recompute each layer in the backward pass instead of keeping what it made. */
+  gradientCheckpointing = false;
 
   /** With a pooler if a head reads the first token. */
   constructor(parts: BertParts, { pooler }: { pooler: boolean }) {
@@ -56,13 +59,13 @@ export class BertModel extends Module {
    */
   forward(input: BertInput): States {
     return scope(() => {
-      let states = this.embeddings.forward(input);
-      const hiddenStates = input.outputHiddenStates ? [states] : null;
-      for (const layer of this.encoder.layer) {
-        states = layer.forward(states, input);
-        hiddenStates?.push(states);
-      }
-      return { states, hiddenStates };
+      const stack = {
+        layers: this.encoder.layer,
+        norm: null,
+        recompute: this.gradientCheckpointing && this.training,
+        outputHiddenStates: input.outputHiddenStates,
+      };
+      return runLayers(stack, this.embeddings.forward(input), [], (layer, _, x) => layer.forward(x, input));
     });
   }
 }

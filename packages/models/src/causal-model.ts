@@ -18,6 +18,8 @@ export interface NextTokenModel {
     readonly maxPositionEmbeddings: number;
     /** Generation ends with any of these. */
     readonly eosTokenIds: readonly number[];
+    /** How far each layer sees; null: everything. Left out: so do all. */
+    readonly slidingWindows?: readonly (number | null)[];
   };
   /** Logits of the next token, `[B, T, V]`. */
   forward(input: CausalInput): { logits: Tensor };

@@ -1,6 +1,7 @@
 import type { KeyValueCache } from '@burin/attention';
-import { checkpoint, scope, type Tensor } from '@burin/tensor';
+import { scope, type Tensor } from '@burin/tensor';
 import type { States } from './heads.js';
+import { runLayers } from './layer-stack.js';
 import { checkInput, type ModelInput, type Positions, positionsFrom } from './model-input.js';
 
 /** What a layer of a decoder is given besides its states. */
@@ -34,17 +35,13 @@ export function decoderStates({ who, embed, layers, norm, recompute }: DecoderPa
     const past = input.cache?.[0]?.length ?? 0;
     const positions = input.positions ?? positionsFrom(past, batch, tokens, input.inputIds.device);
     const { attentionMask = null, segments = null } = input;
-    let states = embed(input.inputIds, positions); // [B, T, C]
-    const hiddenStates = input.outputHiddenStates ? [states] : null;
-    for (const [i, layer] of layers.entries()) {
-      const rest = { attentionMask, segments, cache: input.cache?.[i] ?? null };
-      const run = (x: Tensor, ids: Tensor) => layer.forward(x, { ...rest, positions: { ids, max: positions.max } });
-      // positions may be of this scope: recomputation keeps its inputs alone
-      states = recompute ? checkpoint(run, states, positions.ids) : run(states, positions.ids);
-      if (i < layers.length - 1) hiddenStates?.push(states);
-    }
-    states = norm.forward(states);
-    hiddenStates?.push(states);
-    return { states, hiddenStates };
+    const stack = { layers, norm, recompute, outputHiddenStates: input.outputHiddenStates };
+    // positions may be of this scope
+    return runLayers(stack, embed(input.inputIds, positions), [positions.ids], (layer, i, x, ids) =>
+      layer.forward(x, {
+        ...{ attentionMask, segments, cache: input.cache?.[i] ?? null },
+        positions: { ids, max: positions.max },
+      }),
+    );
   });
 }

@@ -1,77 +1,90 @@
-import { KeyValueCache } from '@burin/attention';
+import type { KeyValueCache } from '@burin/attention';
 import { noGrad, scope, type Tensor, tensor } from '@burin/tensor';
 import type { NextTokenModel } from './causal-model.js';
 import { tokenBatch } from './model-input.js';
 
-/** The rows of one call of `generate` as they grow. */
-export class Decoding {
-  readonly rows: number[][]; // prompts and what was added
-  readonly ended: boolean[];
-  private readonly fed: number[][]; // what the model sees: a row that has ended goes on with 0, whose logits are not used
-  private readonly model: NextTokenModel;
-  private readonly cache: KeyValueCache[] | null;
+/** A model whose rows go on from something besides their tokens, such as a source, and that can change their places. */
+export interface SelectableModel extends NextTokenModel {
+  /** Row i becomes what row `order[i]` was. */
+  select?(order: readonly number[]): void;
+}
 
-  constructor(model: NextTokenModel, prompts: readonly (readonly number[])[], maxNewTokens: number, useCache: boolean) {
-    if (!Number.isInteger(maxNewTokens) || maxNewTokens < 0) {
-      throw new RangeError(`generate: maxNewTokens must be a whole number of 0 or more, got ${maxNewTokens}`);
-    }
-    const longest = Math.max(0, ...prompts.map((prompt) => prompt.length));
-    const limit = model.config.maxPositionEmbeddings;
-    if (longest + maxNewTokens - 1 > limit) {
-      // the last token is not read
-      throw new RangeError(
-        `generate: ${longest} tokens and ${maxNewTokens} more do not fit the model's ${limit} positions; ask for fewer`,
-      );
-    }
+/** Rows of tokens as they grow, with what a model keeps for them. Rows may repeat, change places and be left out. */
+export class Decoding {
+  private rows: number[][];
+  private padding: number[]; // of each row, on the left
+  private readonly model: SelectableModel;
+  private readonly caches: readonly KeyValueCache[] | null;
+  private held = 0; // tokens in the caches
+
+  /** @param caches - one a layer; null: everything is computed again for each token. Disposed with this. */
+  constructor(
+    model: SelectableModel,
+    prompts: readonly (readonly number[])[],
+    caches: readonly KeyValueCache[] | null,
+  ) {
+    const longest = Math.max(...prompts.map((prompt) => prompt.length));
     this.model = model;
     this.rows = prompts.map((prompt) => [...prompt]);
-    this.fed = prompts.map((prompt) => [...prompt]);
-    this.ended = prompts.map(() => false);
-    const capacity = Math.max(1, longest + maxNewTokens);
-    const layers = model.config.numHiddenLayers;
-    this.cache = useCache ? Array.from({ length: layers }, () => new KeyValueCache({ capacity })) : null;
-  }
-
-  get finished(): boolean {
-    return this.ended.every((ended) => ended);
+    this.padding = prompts.map((prompt) => longest - prompt.length);
+    this.caches = caches;
   }
 
   /** Logits of each row's next token. */
-  async nextLogits(): Promise<Float32Array[]> {
+  async next(): Promise<Float32Array[]> {
     const logits = noGrad(() => scope(() => this.forward().reshape([this.rows.length, -1])));
     const vocab = logits.shape[1]!;
     const reading = logits.data() as Promise<Float32Array>;
     logits.dispose();
     const data = await reading;
-    return this.rows.map((_, r) => data.slice(r * vocab, (r + 1) * vocab));
+    return this.rows.map((_, r) => data.subarray(r * vocab, (r + 1) * vocab));
+  }
+
+  /** Adds one token to each row. */
+  push(tokens: readonly number[]): void {
+    for (const [r, token] of tokens.entries()) this.rows[r]!.push(token);
+  }
+
+  /** Row i becomes what row `order[i]` was, in the caches too: nothing is computed again. */
+  select(order: readonly number[]): void {
+    if (order.length === this.rows.length && order.every((from, to) => from === to)) return;
+    this.rows = order.map((r) => [...this.rows[r]!]);
+    const padding = order.map((r) => this.padding[r]!);
+    const spare = this.caches ? 0 : Math.min(...padding); // the longest row may have gone
+    this.padding = padding.map((count) => count - spare);
+    for (const cache of this.caches ?? []) cache.reorder(order);
+    this.model.select?.(order);
+  }
+
+  dispose(): void {
+    for (const cache of this.caches ?? []) cache.dispose();
   }
 
   private forward(): Tensor {
-    const { cache, fed } = this;
-    const { vocabSize } = this.model.config;
-    const batch = tokenBatch(fed, { vocabSize, paddingSide: 'left' }); // the mask is of all tokens, cached ones too
-    if (!cache || cache[0]!.length === 0) return this.model.forward({ ...batch, cache, logitsToKeep: 1 }).logits;
-    const positions = fed.map((row) => row.length - 1);
-    const column = (values: number[]) => tensor(Int32Array.from(values), [fed.length, 1]);
-    return this.model.forward({
-      inputIds: column(fed.map((row) => row.at(-1)!)),
-      attentionMask: batch.attentionMask,
+    const { model, rows, caches, held } = this;
+    const { vocabSize } = model.config;
+    const length = rows[0]!.length + this.padding[0]!;
+    this.held = length;
+    if (!caches || held === 0) {
+      const batch = tokenBatch(rows, { vocabSize, paddingSide: 'left' });
+      return model.forward({ ...batch, attentionMask: this.mask(length), cache: caches, logitsToKeep: 1 }).logits;
+    }
+    const column = (values: readonly number[]) => tensor(Int32Array.from(values), [rows.length, 1]);
+    const positions = rows.map((row) => row.length - 1);
+    return model.forward({
+      inputIds: column(rows.map((row) => row.at(-1)!)),
+      attentionMask: this.mask(length),
       positions: { ids: column(positions), max: Math.max(...positions) },
-      cache,
+      cache: caches,
       logitsToKeep: 1,
     }).logits;
   }
 
-  append(tokens: readonly (number | null)[], eosTokenIds: readonly number[]): void {
-    for (const [r, token] of tokens.entries()) {
-      this.fed[r]!.push(token ?? 0);
-      if (token === null) continue;
-      this.rows[r]!.push(token);
-      this.ended[r] = eosTokenIds.includes(token);
-    }
-  }
-
-  dispose(): void {
-    for (const cache of this.cache ?? []) cache.dispose();
+  /** uint8 `[B, S]`, of all tokens, those in the caches too; null where no row is padded. */
+  private mask(length: number): Tensor | null {
+    if (this.padding.every((count) => count === 0)) return null;
+    const mask = new Uint8Array(this.rows.length * length).fill(1);
+    for (const [r, count] of this.padding.entries()) mask.fill(0, r * length, r * length + count);
+    return tensor(mask, [this.rows.length, length]);
   }
 }

@@ -1,11 +1,12 @@
 import { activationOf } from '@burin/ffn';
 import { init, type Linear, type LinearLike } from '@burin/nn';
 import { LayerNorm } from '@burin/norm';
-import { scope } from '@burin/tensor';
+import { scope, type Tensor } from '@burin/tensor';
 import { type DistilBertConfig, distilbert } from './distilbert-config.js';
 import { type DistilBertInput, DistilBertModel, type DistilBertParts } from './distilbert-model.js';
 import { FamilyModel } from './family.js';
-import { labelledOutput } from './heads.js';
+import { maskedLoss } from './head-loss.js';
+import { type MaskedHead, maskedOutput } from './heads.js';
 import type { LossInput, ModelOutput } from './model-input.js';
 import { tiedHead } from './weights.js';
 
@@ -36,11 +37,17 @@ export class DistilBertForMaskedLM extends FamilyModel<DistilBertConfig> {
 
   /** Logits `[B, T, V]`, and the loss of `labels` `[B, T]`, which are not moved. */
   forward(input: DistilBertInput & LossInput): ModelOutput {
-    return scope(() => {
-      const { states, hiddenStates } = this.distilbert.forward(input);
-      const activation = activationOf(this.config.activation);
-      const hidden = this.vocabLayerNorm.forward(activation(this.vocabTransform.forward(states)));
-      return labelledOutput(this.vocabProjector, { states: hidden, hiddenStates }, input);
-    });
+    return scope(() => maskedOutput(this.head(), this.distilbert.forward(input), input));
+  }
+
+  /** The loss that `forward` would return, without its logits. @throws RangeError if there are no labels */
+  loss(input: DistilBertInput & LossInput): Tensor {
+    return scope(() => maskedLoss('DistilBertForMaskedLM', this.head(), () => this.distilbert.forward(input), input));
+  }
+
+  private head(): MaskedHead {
+    const activation = activationOf(this.config.activation);
+    const hidden = (states: Tensor) => this.vocabLayerNorm.forward(activation(this.vocabTransform.forward(states)));
+    return { hidden, decoder: this.vocabProjector };
   }
 }

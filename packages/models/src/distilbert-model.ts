@@ -7,6 +7,7 @@ import type { DistilBertConfig } from './distilbert-config.js';
 import { drop, dropoutOf } from './drop.js';
 import type { ModelParts } from './family.js';
 import type { States } from './heads.js';
+import { runLayers } from './layer-stack.js';
 import { learnedPositions } from './learned-positions.js';
 import { checkInput, type ModelInput, positionsFrom } from './model-input.js';
 
@@ -133,6 +134,8 @@ export class DistilBertModel extends Module {
   readonly embeddings: DistilBertEmbeddings;
   readonly transformer: DistilBertLayers;
   readonly config: DistilBertConfig;
+  /** Recompute each layer in the backward pass instead of keeping what it made. */
+  gradientCheckpointing = false;
 
   constructor(parts: DistilBertParts) {
     super();
@@ -148,13 +151,13 @@ export class DistilBertModel extends Module {
    */
   forward(input: DistilBertInput): States {
     return scope(() => {
-      let states = this.embeddings.forward(input);
-      const hiddenStates = input.outputHiddenStates ? [states] : null;
-      for (const layer of this.transformer.layer) {
-        states = layer.forward(states, input);
-        hiddenStates?.push(states);
-      }
-      return { states, hiddenStates };
+      const stack = {
+        layers: this.transformer.layer,
+        norm: null,
+        recompute: this.gradientCheckpointing && this.training,
+        outputHiddenStates: input.outputHiddenStates,
+      };
+      return runLayers(stack, this.embeddings.forward(input), [], (layer, _, x) => layer.forward(x, input));
     });
   }
 }

@@ -40,6 +40,8 @@ export interface FamilyClass<M extends PretrainedModel, C extends FamilyConfig, 
   /** The name in config.json's `architectures`. */
   readonly architecture: string;
   readonly family: Family<C, O>;
+  /** Names that the class has for members of a family, where it serves several; each reads config.json in its own way. */
+  members?(): Readonly<Record<string, Family<C, O>>>;
   new (parts: ModelParts<C>): M;
 }
 
@@ -64,7 +66,7 @@ export abstract class FamilyModel<C extends FamilyConfig> extends PretrainedMode
     options?: LoadOptions,
   ): Promise<M> {
     // biome-ignore lint/complexity/noThisInStatic: the class that it is called on, not this one
-    return loadPretrained(folder, [architectureOf(this)], options);
+    return loadPretrained(folder, architecturesOf(this), options);
   }
 
   /** Writes a Hugging Face folder. See {@link savePretrained}. */
@@ -95,7 +97,22 @@ function newModel<M extends PretrainedModel, C extends FamilyConfig, O extends o
 export function architectureOf<M extends PretrainedModel, C extends FamilyConfig, O extends object>(
   model: FamilyClass<M, C, O>,
 ): Architecture<M> {
-  const { architecture, family } = model;
+  return describe(model, model.architecture, model.family);
+}
+
+/** The same under every name that the class has. */
+export function architecturesOf<M extends PretrainedModel, C extends FamilyConfig, O extends object>(
+  model: FamilyClass<M, C, O>,
+): Architecture<M>[] {
+  const members = Object.entries(model.members?.() ?? { [model.architecture]: model.family });
+  return members.map(([architecture, family]) => describe(model, architecture, family));
+}
+
+function describe<M extends PretrainedModel, C extends FamilyConfig, O extends object>(
+  model: FamilyClass<M, C, O>,
+  architecture: string,
+  family: Family<C, O>,
+): Architecture<M> {
   return {
     architecture,
     weightCount: (raw, where) => family.weightCount(family.readConfig(raw, where)),

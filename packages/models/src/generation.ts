@@ -1,122 +1,112 @@
-import type { Module } from '@burin/nn';
-import { type Generator, rand } from '@burin/tensor';
-import type { CausalModel, NextTokenModel } from './causal-model.js';
-import { Decoding } from './decoding.js';
-import {
-  drawToken,
-  type LogitsProcessor,
-  likeliestToken,
-  repetitionPenalty,
-  temperature,
-  topK,
-  topP,
-} from './logits-processors.js';
-
-/** How {@link generate} goes on, and when it ends. */
-export interface GenerateOptions {
-  /** How many tokens to add at most. Default 20. */
-  maxNewTokens?: number;
-  /** Draw from the distribution instead of taking the likeliest. Default false. */
-  doSample?: boolean;
-  /** Draws; needed to sample. */
-  rng?: Generator;
-  /** Below 1 sharpens, above 1 flattens. Read where sampling only, as topK and topP. Default 1. */
-  temperature?: number;
-  /** Draw among the k likeliest. */
-  topK?: number;
-  /** Draw among the likeliest that hold this probability together. */
-  topP?: number;
-  /** Above 1 makes tokens that are there already less likely, when sampling or not. */
-  repetitionPenalty?: number;
-  /** A row ends with one of these. Left out: config.json's `eos_token_id`; an empty list goes on to the end. */
-  eosTokenIds?: readonly number[];
-  /** Keep keys and values of earlier tokens instead of computing them again. Default true. */
-  useCache?: boolean;
-  /** Called with the tokens of each step, one a row (null where a row has ended). */
-  onToken?: (tokens: readonly (number | null)[]) => void;
-}
+import { beamSearch } from './beam-search.js';
+import type { CausalModel } from './causal-model.js';
+import { ConditionedDecoder } from './conditioned-decoder.js';
+import { continueRows, newRows } from './continue-rows.js';
+import type { SelectableModel } from './decoding.js';
+import { beginEvaluation } from './evaluation.js';
+import type { GenerateOptions, TokenDecoder } from './generate-options.js';
+import type { FinishReason } from './generated-row.js';
+import { type GenerationPlan, planGeneration } from './generation-plan.js';
+import type { Seq2SeqModel } from './seq2seq-model.js';
 
 /**
- * Continues rows of token ids, greedily or by sampling. Rows of different lengths are padded on the left inside; each
- * goes on as it would alone.
+ * Continues rows of token ids, or answers them where the model has an encoder: the likeliest tokens, drawn ones, or those
+ * of beam search. Rows of different lengths are padded inside; each comes out as it would alone.
  *
- * @returns each row: its prompt and what was added, the end token included
- * @throws RangeError if a row is empty, an id is not in the vocabulary, sampling has no `rng`, the model has no room, or
+ * @returns each row: its prompt (of an encoder-decoder the decoder's start token) and what was added, the end token
+ *   included; with `numReturnSequences` so many for each
+ * @throws RangeError that names an option, or if a row is empty, an id is not in the vocabulary, the model has no room, or
  *   logits are NaN
+ * @throws ConfigError if generation_config.json asks for what is not computed here; what `signal` was aborted with
  * @example
  * const [ids] = await generate(model, [tokenizer.encode('Once upon a time')], { maxNewTokens: 50 });
  */
 export async function generate(
-  model: CausalModel,
+  model: CausalModel | Seq2SeqModel,
   prompts: readonly (readonly number[])[],
   options: GenerateOptions = {},
 ): Promise<number[][]> {
-  return inEvaluation(model, () => continueRows(model, prompts, options));
+  const plan = planGeneration(model, options);
+  if (prompts.length === 0) return [];
+  const { decoder, starts, end } = begin(model, prompts, plan);
+  try {
+    const searches = plan.numBeams > 1 && starts.every((start) => plan.limit(start.length) > 0);
+    if (searches) return await beamSearch(decoder, starts, plan);
+    const rows = await newRows(starts, plan, plan.stops);
+    for await (const tokens of continueRows(decoder, starts, rows, plan)) plan.onToken?.(tokens);
+    return rows.map(({ ids }) => ids);
+  } finally {
+    end();
+  }
 }
 
-/** The same for whatever says which token is next. */
-export async function continueRows(
-  model: NextTokenModel,
+/** What {@link generateStream} gives for each token. */
+export interface StreamedToken {
+  token: number;
+  /** The text that it completes: nothing while a character is not whole, or while a stop string may have begun. */
+  text: string;
+  /** Why the text ended, with its last token. */
+  finishReason: FinishReason | null;
+}
+
+/**
+ * Continues one prompt, token by token, as text. The texts together are what was added, without the end token and the stop
+ * string. Leaving the loop frees all memory, and so does `signal`, which ends it with an error.
+ *
+ * @throws as {@link generate}; RangeError if several sequences or beams are asked for
+ * @example
+ * for await (const { text } of generateStream(model, tokenizer.encode('Once upon'), { tokenizer })) show(text);
+ */
+export async function* generateStream(
+  model: CausalModel | Seq2SeqModel,
+  prompt: readonly number[],
+  options: GenerateOptions & { tokenizer: TokenDecoder },
+): AsyncGenerator<StreamedToken, void, undefined> {
+  const plan = planGeneration(model, options);
+  for (const [name, value] of [
+    ['numBeams', plan.numBeams],
+    ['numReturnSequences', plan.numReturnSequences],
+  ] as const) {
+    if (value > 1) throw new RangeError(`generateStream: ${name} must be 1, as there is one stream, got ${value}`);
+  }
+  const { decoder, starts, end } = begin(model, [prompt], plan);
+  try {
+    const rows = await newRows(starts, plan, { tokenizer: options.tokenizer, strings: plan.stops?.strings ?? [] });
+    for await (const tokens of continueRows(decoder, starts, rows, plan)) {
+      plan.onToken?.(tokens);
+      const { delta: text, finishReason } = rows[0]!;
+      yield { token: tokens[0]!, text, finishReason };
+    }
+  } finally {
+    end();
+  }
+}
+
+/** What goes on from what: a decoder from its prompts, or from a start token and the states of an encoder. */
+interface Begun {
+  decoder: SelectableModel;
+  starts: readonly (readonly number[])[];
+  /** Frees memory and puts the model back as it was. */
+  end(): void;
+}
+
+function begin(
+  model: CausalModel | Seq2SeqModel,
   prompts: readonly (readonly number[])[],
-  options: GenerateOptions,
-): Promise<number[][]> {
-  const { maxNewTokens = 20, useCache = true, eosTokenIds = model.config.eosTokenIds } = options;
-  const pick = chooser(options);
-  const run = new Decoding(model, prompts, maxNewTokens, useCache);
+  plan: GenerationPlan,
+): Begun {
+  const endEvaluation = beginEvaluation(model);
+  if (!('encode' in model)) return { decoder: model, starts: prompts, end: endEvaluation };
   try {
-    for (let step = 0; step < maxNewTokens && !run.finished; step++) {
-      const logits = await run.nextLogits();
-      const tokens: (number | null)[] = [];
-      for (const [r, row] of run.rows.entries()) tokens.push(run.ended[r] ? null : await pick(logits[r]!, row));
-      run.append(tokens, eosTokenIds);
-      options.onToken?.(tokens);
-    }
-  } finally {
-    run.dispose();
+    const start = [plan.decoderStartTokenId ?? model.config.decoderStartTokenId];
+    const decoder = new ConditionedDecoder(model, prompts);
+    const end = () => {
+      decoder.dispose();
+      endEvaluation();
+    };
+    return { decoder, starts: prompts.map(() => start), end };
+  } catch (error) {
+    endEvaluation();
+    throw error;
   }
-  return run.rows;
-}
-
-/** Runs `body` with a model in evaluation mode; each part is as it was when it is done. */
-export async function inEvaluation<T>(model: Module, body: () => Promise<T>): Promise<T> {
-  const training = [...model.namedModules()].filter(([, module]) => module.training);
-  model.eval();
-  try {
-    return await body();
-  } finally {
-    for (const [, module] of training) module.training = true;
-  }
-}
-
-/** The processors that the options ask for, in Hugging Face's order. */
-export function processorsOf(options: GenerateOptions): LogitsProcessor[] {
-  const processors: LogitsProcessor[] = [];
-  if (options.repetitionPenalty !== undefined) processors.push(repetitionPenalty(options.repetitionPenalty));
-  if (!options.doSample) return processors;
-  if (options.temperature !== undefined) processors.push(temperature(options.temperature));
-  if (options.topK !== undefined) processors.push(topK(options.topK));
-  if (options.topP !== undefined) processors.push(topP(options.topP));
-  return processors;
-}
-
-function chooser(options: GenerateOptions): (logits: Float32Array, ids: readonly number[]) => Promise<number> {
-  const processors = processorsOf(options);
-  const { doSample = false, rng } = options;
-  if (doSample && !rng) {
-    throw new RangeError('generate: sampling needs a random generator: expected rng: new Generator(seed), got none');
-  }
-  return async (logits, ids) => {
-    if (logits.some(Number.isNaN)) {
-      throw new RangeError(`generate: logits are NaN after ${ids.length} tokens; the weights hold NaN or overflow`);
-    }
-    for (const process of processors) process(logits, ids);
-    return doSample ? drawToken(logits, await draw(rng!)) : likeliestToken(logits);
-  };
-}
-
-async function draw(rng: Generator): Promise<number> {
-  const uniform = rand([1], { rng });
-  const reading = uniform.item();
-  uniform.dispose();
-  return reading;
 }

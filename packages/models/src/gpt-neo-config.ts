@@ -1,7 +1,7 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
 import { ConfigReader } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
-import { layerCount, tokenIds } from './head-config.js';
+import { classifierDropout, layerCount, numLabels, tokenIds } from './head-config.js';
 import { rawConfigOf } from './raw-config.js';
 
 /** How far a layer of GPT-Neo sees. */
@@ -22,12 +22,18 @@ export interface GPTNeoConfig extends FamilyConfig {
   /** One a layer; a local one sees keys less than `windowSize` positions back. */
   readonly attentionLayers: readonly GPTNeoAttentionType[];
   readonly windowSize: number;
+  /** How far each layer sees back; null: everything. */
+  readonly slidingWindows: readonly (number | null)[];
   readonly embedDropout: number;
   readonly attentionDropout: number;
   readonly residDropout: number;
   readonly tieWordEmbeddings: boolean;
   /** Generation ends with any of these. */
   readonly eosTokenIds: readonly number[];
+  /** Classes of a classification head. */
+  readonly numLabels: number;
+  /** Before the head that classifies tokens. */
+  readonly classifierDropout: number;
 }
 
 /** Options of a GPT-Neo made in code: config.json's keys in camelCase. */
@@ -50,6 +56,8 @@ export interface GPTNeoOptions {
   initializerRange?: number;
   tieWordEmbeddings?: boolean;
   eosTokenId?: number | number[];
+  numLabels?: number;
+  classifierDropout?: number;
 }
 
 /**
@@ -65,6 +73,8 @@ export function gptNeoConfig(raw: unknown, where = 'config.json'): GPTNeoConfig 
   const heads = config.integer('num_heads', 16);
   if (hiddenSize % heads !== 0) throw config.complaint('num_heads', `a divisor of hidden_size ${hiddenSize}`);
   const numHiddenLayers = layerCount(config, 'num_layers', 24);
+  const layers = attentionLayers(config, numHiddenLayers);
+  const windowSize = config.integer('window_size', 256);
   return {
     vocabSize: config.integer('vocab_size', 50257),
     hiddenSize,
@@ -74,14 +84,17 @@ export function gptNeoConfig(raw: unknown, where = 'config.json'): GPTNeoConfig 
     maxPositionEmbeddings: config.integer('max_position_embeddings', 2048),
     activationFunction: config.choice('activation_function', activationNames, 'gelu_new'),
     layerNormEpsilon: config.positive('layer_norm_epsilon', 1e-5),
-    attentionLayers: attentionLayers(config, numHiddenLayers),
-    windowSize: config.integer('window_size', 256),
+    attentionLayers: layers,
+    windowSize,
+    slidingWindows: layers.map((type) => (type === 'local' ? windowSize : null)),
     embedDropout: config.probability('embed_dropout', 0),
     attentionDropout: config.probability('attention_dropout', 0),
     residDropout: config.probability('resid_dropout', 0),
     initializerRange: config.nonNegative('initializer_range', 0.02),
     tieWordEmbeddings: config.boolean('tie_word_embeddings', true),
     eosTokenIds: tokenIds(config, 'eos_token_id', 50256),
+    numLabels: numLabels(config),
+    classifierDropout: classifierDropout(config),
     raw: config.raw,
   };
 }

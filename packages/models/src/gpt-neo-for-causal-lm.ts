@@ -1,11 +1,12 @@
 import type { Linear } from '@burin/nn';
-import { scope } from '@burin/tensor';
+import { scope, type Tensor } from '@burin/tensor';
 import type { CausalInput } from './causal-model.js';
 import { FamilyModel, type ModelParts } from './family.js';
 import { type GPTNeoConfig, gptNeo } from './gpt-neo-config.js';
 import { GPTNeoModel } from './gpt-neo-model.js';
+import { causalLoss } from './head-loss.js';
 import { causalOutput } from './heads.js';
-import type { LossInput, ModelOutput } from './model-input.js';
+import type { LossInput, ModelInput, ModelOutput } from './model-input.js';
 import { tiedHead } from './weights.js';
 
 /** GPT-Neo with its language-model head. */
@@ -31,5 +32,10 @@ export class GPTNeoForCausalLM extends FamilyModel<GPTNeoConfig> {
   /** Logits of the next token at each place, `[B, T, V]`, and the loss of `labels` `[B, T]`, moved by one here. */
   forward(input: CausalInput & LossInput): ModelOutput {
     return scope(() => causalOutput(this.lmHead, this.transformer.forward(input), input));
+  }
+
+  /** The loss that `forward` would return, without its logits. @throws RangeError if there are no labels */
+  loss(input: ModelInput & LossInput): Tensor {
+    return scope(() => causalLoss('GPTNeoForCausalLM', this.lmHead, this.transformer, input));
   }
 }

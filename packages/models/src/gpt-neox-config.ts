@@ -1,8 +1,10 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
+import type { RotaryScaling } from '@burin/nn';
 import { ConfigReader } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
-import { layerCount, tokenIds } from './head-config.js';
+import { classifierDropout, layerCount, numLabels, tokenIds } from './head-config.js';
 import { rawConfigOf } from './raw-config.js';
+import { partialRopeConfig, stretchedLength } from './rope-config.js';
 
 /** A GPT-NeoX decoder, such as Pythia (Black et al. 2022, https://arxiv.org/abs/2204.06745), by config.json's names. */
 export interface GPTNeoXConfig extends FamilyConfig {
@@ -16,8 +18,11 @@ export interface GPTNeoXConfig extends FamilyConfig {
   readonly layerNormEps: number;
   /** Share of each head that turns with its position. */
   readonly rotaryPct: number;
+  /** The same in elements. */
+  readonly rotaryDim: number;
   /** Base of the wavelengths. */
   readonly rotaryEmbBase: number;
+  readonly ropeScaling: RotaryScaling | null;
   /** Attention and feed-forward read the same states, and are added together. */
   readonly useParallelResidual: boolean;
   readonly attentionBias: boolean;
@@ -26,10 +31,14 @@ export interface GPTNeoXConfig extends FamilyConfig {
   readonly tieWordEmbeddings: boolean;
   /** Generation ends with any of these. */
   readonly eosTokenIds: readonly number[];
+  /** Classes of a classification head. */
+  readonly numLabels: number;
+  /** Before the head that classifies tokens. */
+  readonly classifierDropout: number;
 }
 
 /** Options of a GPT-NeoX made in code: config.json's keys in camelCase. */
-export type GPTNeoXOptions = Partial<Omit<GPTNeoXConfig, 'raw' | 'eosTokenIds'>> &
+export type GPTNeoXOptions = Partial<Omit<GPTNeoXConfig, 'raw' | 'eosTokenIds' | 'rotaryDim'>> &
   Pick<GPTNeoXConfig, 'vocabSize' | 'hiddenSize' | 'intermediateSize' | 'numHiddenLayers' | 'numAttentionHeads'> & {
     eosTokenId?: number | number[];
   };
@@ -46,16 +55,21 @@ export function gptNeoXConfig(raw: unknown, where = 'config.json'): GPTNeoXConfi
   const hiddenSize = config.integer('hidden_size', 6144);
   const heads = config.integer('num_attention_heads', 64);
   if (hiddenSize % heads !== 0) throw config.complaint('num_attention_heads', `a divisor of hidden_size ${hiddenSize}`);
+  const keys = { theta: 'rotary_emb_base', share: 'rotary_pct', defaultShare: 0.25 };
+  const rope = partialRopeConfig(config, hiddenSize / heads, keys);
   return {
     vocabSize: config.integer('vocab_size', 50432),
     hiddenSize,
     numHiddenLayers: layerCount(config, 'num_hidden_layers', 44),
     numAttentionHeads: heads,
     intermediateSize: config.integer('intermediate_size', 24576),
-    maxPositionEmbeddings: config.integer('max_position_embeddings', 2048),
+    maxPositionEmbeddings: stretchedLength(config.integer('max_position_embeddings', 2048), rope),
     hiddenAct: config.choice('hidden_act', activationNames, 'gelu'),
     layerNormEps: config.positive('layer_norm_eps', 1e-5),
-    ...rotary(config, hiddenSize / heads),
+    rotaryPct: rope.share,
+    rotaryDim: rope.rotaryDim,
+    rotaryEmbBase: rope.ropeTheta,
+    ropeScaling: rope.ropeScaling,
     useParallelResidual: config.boolean('use_parallel_residual', true),
     attentionBias: config.boolean('attention_bias', true),
     attentionDropout: config.probability('attention_dropout', 0),
@@ -63,25 +77,10 @@ export function gptNeoXConfig(raw: unknown, where = 'config.json'): GPTNeoXConfi
     initializerRange: config.nonNegative('initializer_range', 0.02),
     tieWordEmbeddings: config.boolean('tie_word_embeddings', false),
     eosTokenIds: tokenIds(config, 'eos_token_id', 2),
+    numLabels: numLabels(config),
+    classifierDropout: classifierDropout(config),
     raw: config.raw,
   };
-}
-
-/** `rotary_pct` and `rotary_emb_base`, or, as transformers 5 writes it, `rope_parameters`. */
-function rotary(config: ConfigReader, headDim: number): { rotaryPct: number; rotaryEmbBase: number } {
-  config.expect('rope_scaling');
-  const inner = config.has('rope_parameters')
-    ? new ConfigReader(config.raw.rope_parameters, `${config.where}: rope_parameters`)
-    : config;
-  inner.expect('rope_type', 'default');
-  const key = inner === config ? 'rotary_pct' : 'partial_rotary_factor';
-  const rotaryPct = inner.positive(key, config.positive('rotary_pct', 0.25));
-  const turning = Math.floor(headDim * rotaryPct);
-  if (turning % 2 !== 0 || turning < 2 || turning > headDim) {
-    throw inner.complaint(key, `such that an even number of a head's ${headDim} elements turn, not ${turning}`);
-  }
-  const base = config.positive('rotary_emb_base', 10000);
-  return { rotaryPct, rotaryEmbBase: inner === config ? base : inner.positive('rope_theta', base) };
 }
 
 function weightCount(config: GPTNeoXConfig): number {

@@ -111,8 +111,8 @@ export class GPTNeoXModel extends Module {
     super();
     const { config, weights, rng } = parts;
     const headDim = config.hiddenSize / config.numAttentionHeads;
-    const rotaryDim = Math.floor(headDim * config.rotaryPct);
-    const rotary = new RotaryEmbedding({ headDim, rotaryDim, theta: config.rotaryEmbBase });
+    const { rotaryDim, rotaryEmbBase: theta, ropeScaling: scaling } = config;
+    const rotary = new RotaryEmbedding({ headDim, rotaryDim, theta, scaling });
     this.config = config;
     this.#rotary = rotary;
     this.embedIn = weights.embedding(config.vocabSize, config.hiddenSize);

@@ -1,7 +1,7 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
 import { ConfigReader } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
-import { layerCount, numLabels, tokenIds } from './head-config.js';
+import { classifierDropout, layerCount, numLabels, tokenIds } from './head-config.js';
 import { rawConfigOf } from './raw-config.js';
 
 /** A GPT-2 decoder (Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"). */
@@ -32,6 +32,8 @@ export interface Gpt2Config extends FamilyConfig {
   readonly eosTokenIds: readonly number[];
   /** Classes of a sequence classification head. */
   readonly numLabels: number;
+  /** Before the head that classifies tokens. */
+  readonly classifierDropout: number;
 }
 
 /** Options of a GPT-2 made in code: config.json's keys in camelCase. */
@@ -91,6 +93,7 @@ export function gpt2Config(raw: unknown, where = 'config.json'): Gpt2Config {
     padTokenId: config.integerOrNull('pad_token_id', -1),
     eosTokenIds: tokenIds(config, 'eos_token_id', 50256),
     numLabels: numLabels(config),
+    classifierDropout: classifierDropout(config),
     raw: config.raw,
   };
 }

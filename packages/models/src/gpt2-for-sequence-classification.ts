@@ -3,7 +3,7 @@ import { scope } from '@burin/tensor';
 import { FamilyModel, type ModelParts } from './family.js';
 import { type Gpt2Config, gpt2 } from './gpt2-config.js';
 import { GPT2Model } from './gpt2-model.js';
-import { labelLoss, lastTokenStates } from './heads.js';
+import { lastTokenOutput } from './heads.js';
 import type { LossInput, ModelInput, ModelOutput } from './model-input.js';
 
 /** GPT-2 that gives each text one of `numLabels` classes, read at its last real token. */
@@ -25,10 +25,6 @@ export class GPT2ForSequenceClassification extends FamilyModel<Gpt2Config> {
 
   /** Logits `[B, labels]`, and the loss of int32 `labels` `[B]`. Padded texts need their `attentionMask`. */
   forward(input: ModelInput & LossInput): ModelOutput {
-    return scope(() => {
-      const { states, hiddenStates } = this.transformer.forward(input);
-      const logits = this.score.forward(lastTokenStates(states, input.attentionMask));
-      return { logits, loss: labelLoss(logits, input), hiddenStates };
-    });
+    return scope(() => lastTokenOutput(this.score, this.transformer.forward(input), input));
   }
 }

@@ -1,11 +1,12 @@
 import type { Linear } from '@burin/nn';
-import { scope } from '@burin/tensor';
+import { scope, type Tensor } from '@burin/tensor';
 import type { CausalInput } from './causal-model.js';
 import { FamilyModel, type ModelParts } from './family.js';
 import { type Gpt2Config, gpt2 } from './gpt2-config.js';
 import { GPT2Model } from './gpt2-model.js';
+import { causalLoss } from './head-loss.js';
 import { causalOutput } from './heads.js';
-import type { LossInput, ModelOutput } from './model-input.js';
+import type { LossInput, ModelInput, ModelOutput } from './model-input.js';
 import { tiedHead } from './weights.js';
 
 /**
@@ -39,5 +40,10 @@ export class GPT2LMHeadModel extends FamilyModel<Gpt2Config> {
    */
   forward(input: CausalInput & LossInput): ModelOutput {
     return scope(() => causalOutput(this.lmHead, this.transformer.forward(input), input));
+  }
+
+  /** The loss that `forward` would return, without its logits. @throws RangeError if there are no labels */
+  loss(input: ModelInput & LossInput): Tensor {
+    return scope(() => causalLoss('GPT2LMHeadModel', this.lmHead, this.transformer, input));
   }
 }

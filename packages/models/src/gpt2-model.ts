@@ -1,24 +1,17 @@
-import type { KeyValueCache } from '@burin/attention';
 import { activationOf } from '@burin/ffn';
 import { type Dropout, type Embedding, type LinearLike, Module } from '@burin/nn';
 import { LayerNorm } from '@burin/norm';
-import { checkpoint, type Generator, scope, type Tensor } from '@burin/tensor';
+import { type Generator, scope, type Tensor } from '@burin/tensor';
 import { attend } from './attend.js';
+import { decoderStates, type LayerInput } from './decoder-states.js';
 import { drop, dropoutOf } from './drop.js';
 import type { ModelParts } from './family.js';
 import type { Gpt2Config } from './gpt2-config.js';
 import type { States } from './heads.js';
 import { learnedPositions } from './learned-positions.js';
-import { checkInput, type ModelInput, positionsFrom } from './model-input.js';
+import type { ModelInput, Positions } from './model-input.js';
 
 type Gpt2Parts = ModelParts<Gpt2Config>;
-
-/** What each layer is given besides its states. */
-interface LayerInput {
-  attentionMask: Tensor | null;
-  segments: Tensor | null;
-  cache: KeyValueCache | null;
-}
 
 class Gpt2Attention extends Module {
   readonly c_attn: LinearLike; // [C] -> [3 · C]: queries, keys, values
@@ -42,7 +35,7 @@ class Gpt2Attention extends Module {
     this.rng = rng;
   }
 
-  forward(x: Tensor, input: LayerInput): Tensor {
+  forward(x: Tensor, { positions: _learned, ...input }: LayerInput): Tensor {
     const { heads, scale, rng } = this;
     const width = x.shape[2]!;
     const stacked = this.c_attn.forward(x); // [B, T, 3 · C]
@@ -133,22 +126,9 @@ export class GPT2Model extends Module {
    * @throws ShapeError or DtypeError if a tensor does not fit `inputIds`; RangeError if a position is beyond the table
    */
   forward(input: ModelInput): States {
-    return scope(() => {
-      const [batch, tokens] = checkInput('GPT2Model', input);
-      const past = input.cache?.[0]?.length ?? 0;
-      const positions = input.positions ?? positionsFrom(past, batch, tokens, input.inputIds.device);
-      const { attentionMask = null, segments = null } = input;
-      const embedded = this.wte.forward(input.inputIds).add(learnedPositions('GPT2Model', this.wpe, positions));
-      let states = drop(this.drop, embedded); // [B, T, C]
-      const hiddenStates = input.outputHiddenStates ? [states] : null;
-      for (const [i, block] of this.h.entries()) {
-        const run = (x: Tensor) => block.forward(x, { attentionMask, segments, cache: input.cache?.[i] ?? null });
-        states = this.gradientCheckpointing && this.training ? checkpoint(run, states) : run(states);
-        if (i < this.h.length - 1) hiddenStates?.push(states);
-      }
-      states = this.ln_f.forward(states);
-      hiddenStates?.push(states);
-      return { states, hiddenStates };
-    });
+    const embed = (ids: Tensor, positions: Positions) =>
+      drop(this.drop, this.wte.forward(ids).add(learnedPositions('GPT2Model', this.wpe, positions)));
+    const recompute = this.gradientCheckpointing && this.training;
+    return decoderStates({ who: 'GPT2Model', embed, layers: this.h, norm: this.ln_f, recompute }, input);
   }
 }

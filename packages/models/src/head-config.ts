@@ -18,13 +18,18 @@ export function tokenIds(config: ConfigReader, key: string, fallback?: number): 
   throw config.complaint(key, 'a token id or a list of them');
 }
 
-/** `num_labels`, or the number of names in `id2label`; 2 where neither is given, as in transformers. */
-export function numLabels(config: ConfigReader): number {
+/** `num_labels`, or the number of names in `id2label`; where neither is given 2, as in transformers, or `fallback`. */
+export function numLabels(config: ConfigReader, fallback = 2): number {
   const names = config.raw.id2label;
-  if (!config.has('id2label')) return config.integer('num_labels', 2);
+  if (!config.has('id2label')) return config.integer('num_labels', fallback);
   const count = typeof names === 'object' && !Array.isArray(names) ? Object.keys(names as object).length : 0;
   if (count > 0) return count;
   throw config.complaint('id2label', 'an object with a name for each class');
+}
+
+/** The share of states that the head of a decoder drops: what transformers takes, which is 0.1 where no key says. */
+export function classifierDropout(config: ConfigReader): number {
+  return config.probability('classifier_dropout', config.probability('hidden_dropout', 0.1));
 }
 
 /** The names that transformers gives to classes without one; it reads the number of classes from them. */

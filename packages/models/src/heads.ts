@@ -1,7 +1,7 @@
 import { crossEntropy } from '@burin/nn';
 import { arange, cat, embedding, full, narrow, type Tensor } from '@burin/tensor';
 import type { CausalInput } from './causal-model.js';
-import type { LossInput, ModelOutput } from './model-input.js';
+import type { LossInput, ModelInput, ModelOutput } from './model-input.js';
 
 const IGNORE = -100;
 
@@ -12,7 +12,7 @@ export interface States {
 }
 
 /** A layer that makes logits of states. */
-interface Head {
+export interface Head {
   forward(x: Tensor): Tensor;
 }
 
@@ -26,7 +26,7 @@ export function causalOutput(
   const wanted = Math.min(input.logitsToKeep ?? tokens, tokens);
   const kept = wanted === tokens ? states : states.narrow(1, tokens - wanted, wanted);
   const logits = head.forward(kept); // [B, T, V]
-  return { logits, loss: causalLoss(logits, input), hiddenStates };
+  return { logits, loss: nextTokenLoss(logits, input), hiddenStates };
 }
 
 /** What a head makes of each token's state: logits `[B, T, V]`, and the loss of `labels` `[B, T]`, which are not moved. */
@@ -35,8 +35,29 @@ export function labelledOutput(head: Head, { states, hiddenStates }: States, inp
   return { logits, loss: labelLoss(logits, input), hiddenStates };
 }
 
+/** What a head makes of each text's last real token: logits `[B, labels]`, and the loss of `labels` `[B]`. */
+export function lastTokenOutput(
+  head: Head,
+  { states, hiddenStates }: States,
+  input: LossInput & Pick<ModelInput, 'attentionMask'>,
+): ModelOutput {
+  const logits = head.forward(lastTokenStates(states, input.attentionMask));
+  return { logits, loss: labelLoss(logits, input), hiddenStates };
+}
+
+/** The head of a masked language model: `decoder(hidden(states))`. */
+export interface MaskedHead {
+  hidden(states: Tensor): Tensor;
+  readonly decoder: Head;
+}
+
+/** What the head of a masked language model makes of each token's state: see {@link labelledOutput}. */
+export function maskedOutput(head: MaskedHead, { states, hiddenStates }: States, input: LossInput): ModelOutput {
+  return labelledOutput(head.decoder, { states: head.hidden(states), hiddenStates }, input);
+}
+
 /** Cross entropy of each token's logits against the next token's label. @returns a scalar, or null without labels */
-function causalLoss(logits: Tensor, { labels, numItemsInBatch }: LossInput): Tensor | null {
+function nextTokenLoss(logits: Tensor, { labels, numItemsInBatch }: LossInput): Tensor | null {
   if (!labels) return null;
   return labelLoss(logits, { labels: nextLabels(labels), numItemsInBatch: numItemsInBatch ?? null });
 }

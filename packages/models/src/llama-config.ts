@@ -1,8 +1,8 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
 import type { RotaryScaling } from '@burin/nn';
 import { ConfigReader, type RawConfig } from './config-reader.js';
-import { layerCount, numLabels, tokenIds } from './head-config.js';
-import { ropeConfig } from './rope-config.js';
+import { classifierDropout, layerCount, numLabels, tokenIds } from './head-config.js';
+import { ropeConfig, stretchedLength } from './rope-config.js';
 
 /** What the members of the family call themselves in `model_type`. */
 export type LlamaModelType = 'llama' | 'mistral' | 'qwen2' | 'qwen3' | 'gemma';
@@ -44,6 +44,8 @@ export interface LlamaConfig {
   readonly eosTokenIds: readonly number[];
   /** Classes of a sequence classification head. */
   readonly numLabels: number;
+  /** Before the head that classifies tokens. */
+  readonly classifierDropout: number;
   /** The file's own content, written back by savePretrained. */
   readonly raw: RawConfig;
 }
@@ -73,16 +75,18 @@ export function llamaConfig(raw: unknown, where = 'config.json', expected?: Llam
   const numHiddenLayers = layerCount(config, 'num_hidden_layers');
   if (modelType === 'gemma') config.expect('use_bidirectional_attention', false);
   const sizes = headSizes(config, modelType);
+  const rope = ropeConfig(config, sizes.headDim);
+  const maxPositions = config.integer('max_position_embeddings', DEFAULTS[modelType].maxPositions);
   return {
     modelType,
     vocabSize: config.integer('vocab_size'),
     intermediateSize: config.integer('intermediate_size'),
     numHiddenLayers,
     ...sizes,
-    maxPositionEmbeddings: config.integer('max_position_embeddings', DEFAULTS[modelType].maxPositions),
+    maxPositionEmbeddings: stretchedLength(maxPositions, rope),
     hiddenAct: activation(config, modelType),
     rmsNormEps: config.positive('rms_norm_eps', 1e-6),
-    ...ropeConfig(config),
+    ...rope,
     ...attentionBiases(config, modelType),
     mlpBias: modelType === 'llama' && config.boolean('mlp_bias', false),
     qkNorm: modelType === 'qwen3',
@@ -96,6 +100,7 @@ export function llamaConfig(raw: unknown, where = 'config.json', expected?: Llam
     bosTokenId: config.integerOrNull('bos_token_id'),
     eosTokenIds: tokenIds(config, 'eos_token_id'),
     numLabels: numLabels(config),
+    classifierDropout: classifierDropout(config),
     raw: config.raw,
   };
 }

@@ -1,8 +1,9 @@
-import { Linear, linearCrossEntropy } from '@burin/nn';
+import type { Linear } from '@burin/nn';
 import { type Generator, scope, type Tensor } from '@burin/tensor';
 import type { CausalInput } from './causal-model.js';
 import type { RawConfig } from './config-reader.js';
-import { causalOutput, nextLabels } from './heads.js';
+import { causalLoss } from './head-loss.js';
+import { causalOutput } from './heads.js';
 import { type LlamaConfig, type LlamaModelType, llamaConfig, llamaWeightCount } from './llama-config.js';
 import { LlamaModel } from './llama-model.js';
 import { type LoadOptions, loadPretrained } from './load-pretrained.js';
@@ -114,15 +115,7 @@ export class LlamaForCausalLM extends PretrainedModel {
    * @throws RangeError if there are no labels
    */
   loss(input: ModelInput & LossInput): Tensor {
-    const { labels, numItemsInBatch } = input;
-    if (!labels) throw new RangeError('LlamaForCausalLM.loss: labels are needed, got none');
-    return scope(() => {
-      if (!(this.lmHead instanceof Linear) || this.lmHead.bias) return this.forward(input).loss!; // an adapter wraps it
-      const { states } = this.model.forward(input);
-      const total = (reduction: 'mean' | 'sum') =>
-        linearCrossEntropy(states, this.lmHead.weight, nextLabels(labels), { reduction });
-      return numItemsInBatch ? total('sum').div(numItemsInBatch) : total('mean');
-    });
+    return scope(() => causalLoss('LlamaForCausalLM', this.lmHead, this.model, input));
   }
 
   override dispose(): void {

@@ -2,7 +2,7 @@ import type { Linear } from '@burin/nn';
 import { type Generator, scope } from '@burin/tensor';
 import type { RawConfig } from './config-reader.js';
 import { labelNames } from './head-config.js';
-import { labelLoss, lastTokenStates } from './heads.js';
+import { lastTokenOutput } from './heads.js';
 import { type LlamaConfig, type LlamaModelType, llamaConfig, llamaWeightCount } from './llama-config.js';
 import type { LlamaForCausalLM, LlamaOptions } from './llama-for-causal-lm.js';
 import { LlamaModel } from './llama-model.js';
@@ -103,11 +103,7 @@ export class LlamaForSequenceClassification extends PretrainedModel {
    * @throws ShapeError or DtypeError if a tensor does not fit `inputIds`
    */
   forward(input: ModelInput & LossInput): ModelOutput {
-    return scope(() => {
-      const { states, hiddenStates } = this.model.forward(input);
-      const logits = this.score.forward(lastTokenStates(states, input.attentionMask)); // [B, labels]
-      return { logits, loss: labelLoss(logits, input), hiddenStates };
-    });
+    return scope(() => lastTokenOutput(this.score, this.model.forward(input), input));
   }
 
   override dispose(): void {

@@ -1,19 +1,13 @@
-import { type KeyValueCache, MultiHeadAttention } from '@burin/attention';
+import { MultiHeadAttention } from '@burin/attention';
 import { GatedFeedForward } from '@burin/ffn';
 import { type Embedding, Module, RotaryEmbedding } from '@burin/nn';
-import { checkpoint, type Generator, scope, type Tensor } from '@burin/tensor';
+import { type Generator, scope, type Tensor } from '@burin/tensor';
+import { decoderStates, type LayerInput } from './decoder-states.js';
+import type { States } from './heads.js';
 import type { LlamaConfig } from './llama-config.js';
 import { type LlamaNorm, llamaNorm } from './llama-norm.js';
-import { checkInput, type ModelInput, type Positions, positionsFrom } from './model-input.js';
+import type { ModelInput } from './model-input.js';
 import type { Weights } from './weights.js';
-
-/** What each layer is given besides its states. */
-interface LayerInput {
-  attentionMask: Tensor | null;
-  segments: Tensor | null;
-  positions: Positions;
-  cache: KeyValueCache | null;
-}
 
 /** One block: `x + attention(norm(x))`, then `x + mlp(norm(x))`. */
 export class LlamaDecoderLayer extends Module {
@@ -93,27 +87,15 @@ export class LlamaModel extends Module {
    *
    * @throws ShapeError or DtypeError if a tensor does not fit `inputIds`
    */
-  forward(input: ModelInput): { states: Tensor; hiddenStates: Tensor[] | null } {
-    return scope(() => {
-      const [batch, tokens] = checkInput('LlamaModel', input);
-      const past = input.cache?.[0]?.length ?? 0;
-      const positions = input.positions ?? positionsFrom(past, batch, tokens, input.inputIds.device);
-      const { attentionMask = null, segments = null } = input;
-      const words = this.embedTokens.forward(input.inputIds); // [B, T, C]
-      let states = this.config.embeddingScale === 1 ? words : words.mul(this.config.embeddingScale);
-      const hiddenStates = input.outputHiddenStates ? [states] : null;
-      for (const [i, layer] of this.layers.entries()) {
-        const rest = { attentionMask, segments, cache: input.cache?.[i] ?? null };
-        const run = (x: Tensor, ids: Tensor) =>
-          layer.forward(x, { ...rest, positions: { ids, max: positions.max } } satisfies LayerInput);
-        const ids = positions.ids; // made here, perhaps: recomputation keeps its inputs, not what this scope frees
-        states = this.gradientCheckpointing && this.training ? checkpoint(run, states, ids) : run(states, ids);
-        if (i < this.layers.length - 1) hiddenStates?.push(states);
-      }
-      states = this.norm.forward(states);
-      hiddenStates?.push(states);
-      return { states, hiddenStates };
-    });
+  forward(input: ModelInput): States {
+    const { layers, norm } = this;
+    const { embeddingScale } = this.config;
+    const embed = (ids: Tensor) => {
+      const words = this.embedTokens.forward(ids); // [B, T, C]
+      return embeddingScale === 1 ? words : words.mul(embeddingScale);
+    };
+    const recompute = this.gradientCheckpointing && this.training;
+    return decoderStates({ who: 'LlamaModel', embed, layers, norm, recompute }, input);
   }
 
   override dispose(): void {

@@ -1,64 +1,69 @@
-import {
-  CheckpointError,
-  exists,
-  openCheckpoint,
-  readJsonFile,
-  type SafetensorsFile,
-  type TensorInfo,
-} from '@burin/checkpoint';
-import { compareNames, type Module, refuseDifferences, stateTargets } from '@burin/nn';
-import { fromBytes, type Generator, ShapeError, scope, type Tensor } from '@burin/tensor';
-import { type CheckpointNaming, modelNames } from './checkpoint-names.js';
-import { ConfigError, ConfigReader, type RawConfig } from './config-reader.js';
+import { exists, openCheckpoint, readJsonFile, type SafetensorsFile } from '@burin/checkpoint';
+import { hubFolder } from '@burin/hub';
+import type { Generator } from '@burin/tensor';
+import { ConfigError, ConfigReader } from './config-reader.js';
+import { type FillOptions, fillWeights } from './fill-weights.js';
 import { tokenIds } from './head-config.js';
 import type { Architecture, PretrainedModel } from './pretrained-model.js';
-import { STORED_DTYPES, tensorDtype } from './stored-dtype.js';
 import { blankWeights } from './weights.js';
 
 /** How a folder is loaded. */
-export interface LoadOptions {
+export interface LoadOptions extends FillOptions {
+  /** Of a model of the hub: a branch, a tag or a commit. Default `main`. */
+  revision?: string;
   /** How weights are stored in memory. Default float32, whatever the file has. */
   dtype?: 'float32' | 'float16' | 'bfloat16';
   /** Draws dropout in training. Left out: nothing is dropped, whatever config.json says. */
   rng?: Generator;
-  /** Names that the file may lack, such as a new classification head's; they stay zeros. */
-  allowMissing?: RegExp;
-  /** Names in the file to pass over, such as the language-model head of a model that gets another. */
-  allowUnexpected?: RegExp;
 }
 
 /**
- * Loads a Hugging Face folder as one of `architectures`: config.json decides which. Tensors are read one by one, and the
+ * Loads a Hugging Face folder as one of `architectures`: config.json decides which. Tensors are read one by one, in
+ * pieces, and take memory when their turn comes; with `convert` a layer is replaced before its weight takes any. The
  * model is in evaluation mode.
  *
- * @param folder - holds config.json and model.safetensors, or shards with their index; generation_config.json's
- *   `eos_token_id` goes before config.json's
+ * @param nameOrFolder - a folder that holds config.json and model.safetensors, or shards with their index;
+ *   generation_config.json's `eos_token_id` goes before config.json's. Else the name of a model of the hub, fetched by
+ *   `hubFolder` of `@burin/hub`
+ * @throws HubError if a name of the hub stands for nothing that can be had
  * @throws ConfigError if config.json names another architecture or an option that is not supported
  * @throws CheckpointError if a file is damaged or not there
  * @throws RangeError if names are missing or left over; ShapeError if a shape differs. Each message names the file.
  */
 export async function loadPretrained<M extends PretrainedModel>(
-  folder: string,
+  nameOrFolder: string,
   architectures: readonly Architecture<M>[],
   options: LoadOptions = {},
 ): Promise<M> {
+  const { revision } = options;
+  const folder = await hubFolder(nameOrFolder, revision === undefined ? {} : { revision });
   const where = `${folder}/config.json`;
   const config = new ConfigReader(await readJsonFile(where), where);
   const architecture = chooseArchitecture(config, architectures);
-  const raw = await withGenerationConfig(config.raw, folder);
+  const generation = await readGenerationConfig(folder);
+  const raw = generation?.has('eos_token_id')
+    ? { ...config.raw, eos_token_id: tokenIds(generation, 'eos_token_id') } // transformers prefers it too
+    : config.raw;
   const needed = architecture.weightCount(raw, where);
   const checkpoint = await openCheckpoint(folder);
   try {
     refuseOversize(needed, checkpoint, where);
     const model = architecture.fromConfig(raw, blankWeights(options.dtype ?? 'float32'), where, options.rng ?? null);
-    await fillOrDispose(model, checkpoint, architecture, options);
+    try {
+      await fillWeights(model, checkpoint, architecture, options);
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
+    model.generationConfig = generation?.raw ?? null;
     return model.eval();
   } finally {
     await checkpoint.close();
   }
 }
 
-function chooseArchitecture<M extends PretrainedModel>(
+/** Which one config.json names. @throws ConfigError that lists those that are known */
+export function chooseArchitecture<M extends PretrainedModel>(
   config: ConfigReader,
   architectures: readonly Architecture<M>[],
 ): Architecture<M> {
@@ -71,12 +76,9 @@ function chooseArchitecture<M extends PretrainedModel>(
   throw new ConfigError(`${config.where}: architectures must name a model known here: expected ${known}, got ${got}`);
 }
 
-/** config.json, with the end tokens of generation_config.json where there is one, as transformers prefers them. */
-async function withGenerationConfig(raw: RawConfig, folder: string): Promise<RawConfig> {
+async function readGenerationConfig(folder: string): Promise<ConfigReader | null> {
   const where = `${folder}/generation_config.json`;
-  if (!(await exists(where))) return raw;
-  const generation = new ConfigReader(await readJsonFile(where), where);
-  return generation.has('eos_token_id') ? { ...raw, eos_token_id: tokenIds(generation, 'eos_token_id') } : raw;
+  return (await exists(where)) ? new ConfigReader(await readJsonFile(where), where) : null;
 }
 
 /**
@@ -90,61 +92,6 @@ function refuseOversize(needed: number, checkpoint: SafetensorsFile, where: stri
     `${where}: the sizes must be those of the weights: expected about ${held} numbers, as ${checkpoint.name} holds, ` +
       `got sizes that need ${needed}`,
   );
-}
-
-async function fillOrDispose(
-  model: Module,
-  checkpoint: SafetensorsFile,
-  architecture: CheckpointNaming,
-  options: LoadOptions,
-): Promise<void> {
-  try {
-    await fill(model, checkpoint, architecture, options);
-  } catch (error) {
-    model.dispose();
-    throw error;
-  }
-}
-
-async function fill(
-  model: Module,
-  checkpoint: SafetensorsFile,
-  architecture: CheckpointNaming,
-  options: LoadOptions,
-): Promise<void> {
-  const targets = stateTargets(model);
-  const names = modelNames(checkpoint.tensors.keys(), targets, architecture);
-  const { missing, unexpected } = compareNames(targets, names.values());
-  refuseDifferences(checkpoint.name, {
-    missing: missing.filter((name) => !matches(options.allowMissing, name)),
-    unexpected: unexpected.filter((name) => !matches(options.allowUnexpected, name)),
-  });
-  const wanted = [...names].flatMap(([stored, name]) => {
-    const target = targets.get(name);
-    return target ? [{ stored, target, info: checkpoint.tensors.get(stored)! }] : [];
-  });
-  for (const { stored, target, info } of wanted) checkTensor(`${checkpoint.name}: ${stored}`, target, info);
-  for (const { stored, target, info } of wanted) {
-    const bytes = await checkpoint.read(stored);
-    scope(() => target.copy_(fromBytes(bytes, info.shape, tensorDtype(info.dtype)!)));
-  }
-}
-
-function checkTensor(who: string, target: Tensor, { dtype, shape }: TensorInfo): void {
-  if (`${target.shape}` !== `${shape}`) {
-    throw new ShapeError(`${who}: expected [${target.shape}], as config.json says, got [${shape}]`);
-  }
-  if (!tensorDtype(dtype)) {
-    throw new CheckpointError(
-      `${who}: the dtype must be one that tensors have: expected ${Object.values(STORED_DTYPES).join(', ')}, ` +
-        `got ${dtype}`,
-    );
-  }
-}
-
-/** `search` begins at the start whatever flags the expression has. */
-function matches(pattern: RegExp | undefined, name: string): boolean {
-  return pattern !== undefined && name.search(pattern) >= 0;
 }
 
 function sizeOf(shape: readonly number[]): number {

@@ -107,8 +107,8 @@ export class Phi3Model extends Module {
   constructor(parts: Phi3Parts) {
     super();
     const { config, weights } = parts;
-    const { hiddenSize, numAttentionHeads, ropeTheta: theta, padTokenId } = config;
-    const rotary = new RotaryEmbedding({ headDim: hiddenSize / numAttentionHeads, theta });
+    const { hiddenSize, numAttentionHeads, ropeTheta: theta, ropeScaling: scaling, rotaryDim, padTokenId } = config;
+    const rotary = new RotaryEmbedding({ headDim: hiddenSize / numAttentionHeads, rotaryDim, theta, scaling });
     const padding =
       padTokenId !== null && padTokenId >= 0 && padTokenId < config.vocabSize ? { paddingIndex: padTokenId } : {};
     this.config = config;

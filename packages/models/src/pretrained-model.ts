@@ -9,6 +9,16 @@ export abstract class PretrainedModel extends Module {
   abstract readonly architecture: string;
   /** config.json as it is written. */
   abstract get rawConfig(): RawConfig;
+  #generationConfig: RawConfig | null = null;
+
+  /** generation_config.json as it was read and is written: what `generate` does where it is not told. Null: none. */
+  get generationConfig(): RawConfig | null {
+    return this.#generationConfig;
+  }
+
+  set generationConfig(config: RawConfig | null) {
+    this.#generationConfig = config;
+  }
 }
 
 /** How a class of models is made from config.json. */

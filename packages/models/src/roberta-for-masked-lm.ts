@@ -5,11 +5,12 @@ import { type BertConfig, roberta } from './bert-config.js';
 import { BertModel } from './bert-model.js';
 import type { BertInput, BertParts } from './bert-parts.js';
 import { FamilyModel } from './family.js';
-import { labelledOutput } from './heads.js';
+import { maskedLoss } from './head-loss.js';
+import { type MaskedHead, maskedOutput } from './heads.js';
 import type { LossInput, ModelOutput } from './model-input.js';
 import { tiedHead } from './weights.js';
 
-class RobertaLmHead extends Module {
+class RobertaLmHead extends Module implements MaskedHead {
   readonly dense: LinearLike; // [C] -> [C]
   readonly layerNorm: LayerNorm;
   readonly bias: Parameter; // [V]
@@ -24,8 +25,8 @@ class RobertaLmHead extends Module {
     this.decoder = tiedHead(tieWordEmbeddings ? words : weights.embedding(vocabSize, hiddenSize), this.bias);
   }
 
-  forward(x: Tensor): Tensor {
-    return this.decoder.forward(this.layerNorm.forward(gelu(this.dense.forward(x))));
+  hidden(states: Tensor): Tensor {
+    return this.layerNorm.forward(gelu(this.dense.forward(states)));
   }
 }
 
@@ -48,6 +49,10 @@ export class RobertaForMaskedLM extends FamilyModel<BertConfig> {
 
   /** Logits `[B, T, V]`, and the loss of `labels` `[B, T]`, which are not moved. */
   forward(input: BertInput & LossInput): ModelOutput {
-    return scope(() => labelledOutput(this.lmHead, this.roberta.forward(input), input));
+    return scope(() => maskedOutput(this.lmHead, this.roberta.forward(input), input));
+  }
+  /** The loss that `forward` would return, without its logits. @throws RangeError if there are no labels */
+  loss(input: BertInput & LossInput): Tensor {
+    return scope(() => maskedLoss('RobertaForMaskedLM', this.lmHead, () => this.roberta.forward(input), input));
   }
 }

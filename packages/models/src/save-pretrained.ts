@@ -7,10 +7,10 @@ import {
 } from '@burin/checkpoint';
 import { Conv1D, isLinearLike, Linear, type Module, stateDict } from '@burin/nn';
 import { type DType, isFloating, type Tensor } from '@burin/tensor';
+import type { TextTokenizer } from '@burin/tokenizers';
 import type { RawConfig } from './config-reader.js';
 import type { PretrainedModel } from './pretrained-model.js';
 import { STORED_DTYPES } from './stored-dtype.js';
-import type { TextTokenizer } from './tokenizer.js';
 
 /** How a folder is written. */
 export interface SaveOptions {
@@ -25,7 +25,8 @@ export interface SaveOptions {
 }
 
 /**
- * Writes a folder that transformers reads: config.json, model.safetensors, tokenizer.json. Whole or not at all.
+ * Writes a folder that transformers reads: config.json, model.safetensors, tokenizer.json, and
+ * generation_config.json where the model has one. Whole or not at all.
  *
  * @returns the files of weights with their sizes
  * @throws RangeError if a layer is no plain Linear (4-bit, or with an adapter), since its weight would be left out
@@ -37,16 +38,21 @@ export async function savePretrained(
   { tokenizer, dtype, maxShardBytes, replace = false }: SaveOptions = {},
 ): Promise<WrittenFile[]> {
   refuseWrapped(model);
-  const tensors = await tensorsToWrite(model, dtype);
+  const tensors = tensorsToWrite(model, dtype);
   const config = configToWrite(model, dtype);
   let written: WrittenFile[] = [];
   const fillFolder = async (temporary: string) => {
-    await writeFileAtomic(`${temporary}/config.json`, `${JSON.stringify(config, null, 2)}\n`);
+    await writeJson(`${temporary}/config.json`, config);
+    if (model.generationConfig) await writeJson(`${temporary}/generation_config.json`, model.generationConfig);
     if (tokenizer) await writeTokenizer(temporary, tokenizer);
     written = await writeCheckpoint(temporary, tensors, maxShardBytes === undefined ? {} : { maxShardBytes });
   };
   await writeFolderAtomic(folder, fillFolder, { replace });
   return written;
+}
+
+function writeJson(path: string, content: RawConfig): Promise<void> {
+  return writeFileAtomic(path, `${JSON.stringify(content, null, 2)}\n`);
 }
 
 function refuseWrapped(model: Module): void {
@@ -66,13 +72,12 @@ function configToWrite(model: PretrainedModel, dtype: DType | undefined): RawCon
   return { ...raw, architectures: [model.architecture], dtype: stored };
 }
 
-async function tensorsToWrite(model: Module, dtype: DType | undefined): Promise<TensorToWrite[]> {
-  const tensors: TensorToWrite[] = [];
-  for (const [name, tensor] of stateDict(model)) {
+/** Each is read from the device when its turn comes, so that no more than one is in memory twice. */
+function tensorsToWrite(model: Module, dtype: DType | undefined): TensorToWrite[] {
+  return [...stateDict(model)].map(([name, tensor]) => {
     const stored = dtype && isFloating(tensor.dtype) ? dtype : tensor.dtype;
-    tensors.push({ name, dtype: STORED_DTYPES[stored], shape: tensor.shape, data: await bytesOf(tensor, stored) });
-  }
-  return tensors;
+    return { name, dtype: STORED_DTYPES[stored], shape: tensor.shape, data: () => bytesOf(tensor, stored) };
+  });
 }
 
 function bytesOf(tensor: Tensor, dtype: DType): Promise<Uint8Array> {

@@ -1,7 +1,7 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
 import { ConfigReader } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
-import { layerCount, tokenIds } from './head-config.js';
+import { layerCount, numLabels, tokenIds } from './head-config.js';
 import { rawConfigOf } from './raw-config.js';
 
 /** A T5 encoder-decoder (Raffel et al. 2020, https://arxiv.org/abs/1910.10683). */
@@ -34,6 +34,10 @@ export interface T5Config extends FamilyConfig {
   readonly forcedBosTokenId: number | null;
   /** Generation ends with any of these. */
   readonly eosTokenIds: readonly number[];
+  /** Classes of a classification head. */
+  readonly numLabels: number;
+  /** In a classification head. */
+  readonly classifierDropout: number;
 }
 
 /** Options of a T5 made in code: config.json's keys in camelCase. */
@@ -58,6 +62,8 @@ export interface T5Options {
   padTokenId?: number;
   eosTokenId?: number | number[];
   decoderStartTokenId?: number;
+  numLabels?: number;
+  classifierDropout?: number;
 }
 
 /**
@@ -94,6 +100,8 @@ export function t5Config(raw: unknown, where = 'config.json'): T5Config {
     decoderStartTokenId: config.integer('decoder_start_token_id', padTokenId, 0),
     forcedBosTokenId: config.integerOrNull('forced_bos_token_id'),
     eosTokenIds: tokenIds(config, 'eos_token_id', 1),
+    numLabels: numLabels(config),
+    classifierDropout: config.probability('classifier_dropout', 0),
     raw: config.raw,
   };
 }
@@ -122,5 +130,8 @@ export const t5: Family<T5Config, T5Options> = {
   rawConfig: (options) => rawConfigOf('t5', options),
   readConfig: t5Config,
   weightCount,
-  ignored: /^decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$/,
+  ignored: /^(transformer\.)?decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$/,
 };
+
+/** The same where heads stand on a body of its own: a checkpoint of the language model leaves its name out. */
+export const t5Body: Family<T5Config, T5Options> = { ...t5, baseModel: 'transformer' };

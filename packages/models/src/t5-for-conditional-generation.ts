@@ -1,11 +1,12 @@
 import type { Embedding, Linear } from '@burin/nn';
-import { scope } from '@burin/tensor';
+import { scope, type Tensor } from '@burin/tensor';
 import { FamilyModel } from './family.js';
 import { causalOutput, type States } from './heads.js';
-import { seq2seqForward } from './seq2seq-forward.js';
+import { seq2seqForward, seq2seqLoss } from './seq2seq-forward.js';
 import type { DecoderInput, EncoderInput, Seq2SeqInput, Seq2SeqOutput } from './seq2seq-model.js';
 import { type T5Config, t5 } from './t5-config.js';
 import type { T5Parts } from './t5-layers.js';
+import { t5Words } from './t5-model.js';
 import { T5Decoder, T5Encoder } from './t5-stacks.js';
 import { tiedHead } from './weights.js';
 
@@ -30,14 +31,13 @@ export class T5ForConditionalGeneration extends FamilyModel<T5Config> {
     super();
     const { config, weights } = parts;
     const { vocabSize, hiddenSize, tieWordEmbeddings } = config;
-    const gain = Math.sqrt(hiddenSize); // as T5 begins: a standard deviation of 1
     this.config = config;
-    this.shared = weights.embedding(vocabSize, hiddenSize, { gain });
+    this.shared = t5Words(parts);
     this.encoder = new T5Encoder(parts, this.shared);
     this.decoder = new T5Decoder(parts, this.shared);
     this.lmHead = tieWordEmbeddings
       ? tiedHead(this.shared)
-      : weights.linear(hiddenSize, vocabSize, { bias: false, gain });
+      : weights.linear(hiddenSize, vocabSize, { bias: false, gain: Math.sqrt(hiddenSize) });
   }
 
   /** The encoder's states, `[B, S, C]`. */
@@ -47,11 +47,16 @@ export class T5ForConditionalGeneration extends FamilyModel<T5Config> {
 
   /** Logits of the next token, `[B, T, V]`. */
   decode(input: DecoderInput) {
+    return scope(() => causalOutput(this.lmHead, this.decoderStates(input), { ...input, labels: null }));
+  }
+
+  /** The decoder's states as the head reads them, `[B, T, C]`. */
+  decoderStates(input: DecoderInput): States {
     return scope(() => {
       const { states, hiddenStates } = this.decoder.forward(input);
       // a tied table is of size 1 where a head's weights would be 1 / √C
       const scaled = this.config.tieWordEmbeddings ? states.mul(this.config.hiddenSize ** -0.5) : states;
-      return causalOutput(this.lmHead, { states: scaled, hiddenStates }, { ...input, labels: null });
+      return { states: scaled, hiddenStates };
     });
   }
 
@@ -61,5 +66,9 @@ export class T5ForConditionalGeneration extends FamilyModel<T5Config> {
    */
   forward(input: Seq2SeqInput): Seq2SeqOutput {
     return scope(() => seq2seqForward('T5ForConditionalGeneration', this, input));
+  }
+  /** The loss that `forward` would return, without its logits. @throws RangeError if there are no labels */
+  loss(input: Seq2SeqInput): Tensor {
+    return scope(() => seq2seqLoss('T5ForConditionalGeneration', this, { head: this.lmHead }, input));
   }
 }

@@ -3,6 +3,7 @@ import { RmsNorm } from '@burin/norm';
 import { scope, type Tensor } from '@burin/tensor';
 import { drop, dropoutOf } from './drop.js';
 import type { States } from './heads.js';
+import { runLayers } from './layer-stack.js';
 import { checkInput } from './model-input.js';
 import { relativeBias } from './relative-position-bias.js';
 import type { DecoderInput, EncoderInput } from './seq2seq-model.js';
@@ -53,6 +54,8 @@ abstract class T5Stack<B extends { layer: readonly [T5SelfAttentionLayer, ...Mod
   readonly block: B[];
   readonly finalLayerNorm: RmsNorm;
   readonly dropout: Dropout | null;
+  /** Recompute each layer in the backward pass instead of keeping what it made. */
+  gradientCheckpointing = false;
   readonly #config: T5Config;
 
   constructor({ config, rng }: T5Parts, embedTokens: Embedding, block: B[]) {
@@ -71,17 +74,20 @@ abstract class T5Stack<B extends { layer: readonly [T5SelfAttentionLayer, ...Mod
     return relativeBias(table, { bidirectional, buckets, maxDistance }, { queries, keys: offset + queries, offset });
   }
 
-  /** Embeds, runs the blocks, norms; hidden states are those between. */
-  protected run(input: EncoderInput, block: (x: Tensor, index: number) => Tensor): States {
-    let states = drop(this.dropout, this.embedTokens.forward(input.inputIds)); // [B, T, C]
-    const hiddenStates = input.outputHiddenStates ? [states] : null;
-    for (let i = 0; i < this.block.length; i++) {
-      states = block(states, i);
-      if (i < this.block.length - 1) hiddenStates?.push(states);
-    }
-    states = drop(this.dropout, this.finalLayerNorm.forward(states));
-    hiddenStates?.push(states);
-    return { states, hiddenStates };
+  /** Embeds, runs the blocks, norms; hidden states are those between. `shared` is what all blocks read. */
+  protected run<S extends readonly Tensor[]>(
+    input: EncoderInput,
+    shared: S,
+    block: (block: B, index: number, x: Tensor, ...shared: S) => Tensor,
+  ): States {
+    const embedded = drop(this.dropout, this.embedTokens.forward(input.inputIds)); // [B, T, C]
+    const stack = {
+      layers: this.block,
+      norm: { forward: (x: Tensor) => drop(this.dropout, this.finalLayerNorm.forward(x)) },
+      recompute: this.gradientCheckpointing && this.training,
+      outputHiddenStates: input.outputHiddenStates,
+    };
+    return runLayers(stack, embedded, shared, block);
   }
 }
 
@@ -100,7 +106,7 @@ export class T5Encoder extends T5Stack<T5EncoderBlock> {
     return scope(() => {
       const [, tokens] = checkInput('T5Encoder', input);
       const bias = this.biases(tokens, 0, true);
-      return this.run(input, (x, i) => this.block[i]!.forward(x, bias, input.attentionMask ?? null));
+      return this.run(input, [bias], (block, _, x, bias) => block.forward(x, bias, input.attentionMask ?? null));
     });
   }
 }
@@ -120,7 +126,9 @@ export class T5Decoder extends T5Stack<T5DecoderBlock> {
     return scope(() => {
       const [, tokens] = checkInput('T5Decoder', input);
       const bias = this.biases(tokens, input.cache?.[0]?.length ?? 0, false);
-      return this.run(input, (x, i) => this.block[i]!.forward(x, bias, i, input));
+      return this.run(input, [bias, input.memory], (block, i, x, bias, memory) =>
+        block.forward(x, bias, i, { ...input, memory }),
+      );
     });
   }
 }

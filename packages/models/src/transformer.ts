@@ -4,8 +4,9 @@ import { scope, type Tensor } from '@burin/tensor';
 import { drop, dropoutOf } from './drop.js';
 import { FamilyModel } from './family.js';
 import { causalOutput, type States } from './heads.js';
+import { runLayers } from './layer-stack.js';
 import { checkInput } from './model-input.js';
-import { seq2seqForward } from './seq2seq-forward.js';
+import { seq2seqForward, seq2seqLoss } from './seq2seq-forward.js';
 import type { DecoderInput, EncoderInput, Seq2SeqInput, Seq2SeqOutput } from './seq2seq-model.js';
 import { type TransformerConfig, transformer } from './transformer-config.js';
 import { TransformerDecoderLayer, TransformerEncoderLayer, type TransformerParts } from './transformer-layers.js';
@@ -36,6 +37,8 @@ export class Transformer extends FamilyModel<TransformerConfig> {
   readonly generator: LinearLike; // [C] -> [V]
   readonly dropout: Dropout | null;
   readonly config: TransformerConfig;
+  /** Recompute each layer in the backward pass instead of keeping what it made. */
+  gradientCheckpointing = false;
 
   constructor(parts: TransformerParts) {
     super();
@@ -54,26 +57,42 @@ export class Transformer extends FamilyModel<TransformerConfig> {
 
   /** The encoder's states, `[B, S, C]`. */
   encode(input: EncoderInput): States {
-    const { layers, norm } = this.transformer.encoder;
     const mask = input.attentionMask ?? null;
-    return scope(() =>
-      run(this.embed(this.srcEmbed, input, 0), layers, norm, input, (layer, x) => layer.forward(x, mask)),
-    );
+    return scope(() => {
+      const embedded = this.embed(this.srcEmbed, input, 0);
+      const stack = this.stack(this.transformer.encoder, input);
+      return runLayers(stack, embedded, [], (layer, _, x) => layer.forward(x, mask));
+    });
   }
 
   /** Logits of the next token, `[B, T, V]`. */
   decode(input: DecoderInput) {
-    const { layers, norm } = this.transformer.decoder;
+    return scope(() => causalOutput(this.generator, this.decoderStates(input), { ...input, labels: null }));
+  }
+
+  /** The decoder's states, `[B, T, C]`. */
+  decoderStates(input: DecoderInput): States {
     return scope(() => {
       const embedded = this.embed(this.tgtEmbed, input, input.cache?.[0]?.length ?? 0);
-      const states = run(embedded, layers, norm, input, (layer, x) => layer.forward(x, input));
-      return causalOutput(this.generator, states, { ...input, labels: null });
+      const stack = this.stack(this.transformer.decoder, input);
+      return runLayers(stack, embedded, [input.memory], (layer, _, x, memory) =>
+        layer.forward(x, { ...input, memory }),
+      );
     });
   }
 
   /** Logits of the target's next token at each place, `[B, T, V]`, and the loss of `labels` `[B, T]`. */
   forward(input: Seq2SeqInput): Seq2SeqOutput {
     return scope(() => seq2seqForward('Transformer', this, input));
+  }
+
+  /** The loss that `forward` would return, without its logits. @throws RangeError if there are no labels */
+  loss(input: Seq2SeqInput): Tensor {
+    return scope(() => seq2seqLoss('Transformer', this, { head: this.generator }, input));
+  }
+
+  private stack<L>({ layers, norm }: Stack<L>, { outputHiddenStates }: EncoderInput) {
+    return { layers, norm, recompute: this.gradientCheckpointing && this.training, outputHiddenStates };
   }
 
   /** Words times √C, and the waves of their places. */
@@ -83,22 +102,4 @@ export class Transformer extends FamilyModel<TransformerConfig> {
     const waves = sinusoidalPositions(past + tokens, width).narrow(0, past, tokens);
     return drop(this.dropout, table.forward(input.inputIds).mul(Math.sqrt(width)).add(waves)); // [B, T, C]
   }
-}
-
-function run<L>(
-  embedded: Tensor,
-  layers: readonly L[],
-  norm: LayerNorm | null,
-  { outputHiddenStates }: EncoderInput,
-  forward: (layer: L, x: Tensor) => Tensor,
-): States {
-  let states = embedded;
-  const hiddenStates = outputHiddenStates ? [states] : null;
-  for (const [i, layer] of layers.entries()) {
-    states = forward(layer, states);
-    if (i < layers.length - 1) hiddenStates?.push(states);
-  }
-  states = norm ? norm.forward(states) : states;
-  hiddenStates?.push(states);
-  return { states, hiddenStates };
 }

@@ -6,6 +6,7 @@ import { attend } from './attend.js';
 import { drop, dropoutOf } from './drop.js';
 import type { ModelParts } from './family.js';
 import type { States } from './heads.js';
+import { runLayers } from './layer-stack.js';
 import type { ViTConfig } from './vit-config.js';
 
 /** How layers are made. */
@@ -137,6 +138,8 @@ export class ViTModel extends Module {
   readonly encoder: { layer: ViTLayer[] };
   readonly layernorm: LayerNorm;
   readonly config: ViTConfig;
+  /** Recompute each layer in the backward pass instead of keeping what it made. */
+  gradientCheckpointing = false;
 
   constructor(parts: ViTParts) {
     super();
@@ -150,12 +153,14 @@ export class ViTModel extends Module {
   /** The last state, after the final norm; hidden states are those before it. @throws ShapeError if images do not fit */
   forward({ pixelValues, outputHiddenStates }: ViTInput): States {
     return scope(() => {
-      let states = this.embeddings.forward(pixelValues);
-      const hiddenStates = outputHiddenStates ? [states] : null;
-      for (const layer of this.encoder.layer) {
-        states = layer.forward(states);
-        hiddenStates?.push(states);
-      }
+      const stack = {
+        layers: this.encoder.layer,
+        norm: null,
+        recompute: this.gradientCheckpointing && this.training,
+        outputHiddenStates,
+      };
+      const embedded = this.embeddings.forward(pixelValues);
+      const { states, hiddenStates } = runLayers(stack, embedded, [], (layer, _, x) => layer.forward(x));
       return { states: this.layernorm.forward(states), hiddenStates };
     });
   }

@@ -1,5 +1,5 @@
-import { Conv1D, Embedding, init, Linear, type Parameter } from '@burin/nn';
-import type { DType, Generator } from '@burin/tensor';
+import { Conv1D, Embedding, init, Linear, Parameter } from '@burin/nn';
+import { type DType, empty, type Generator } from '@burin/tensor';
 
 /**
  * Makes the layers of a model: with random weights to train from nothing, or blank ones that a checkpoint fills. New
@@ -16,20 +16,24 @@ export interface Weights {
 
 /** Normal with the model's `initializer_range`, biases 0: how Hugging Face initialises the models of this package. */
 export function randomWeights(rng: Generator, std: number): Weights {
-  return weightsFrom((shape, gain = 1) => init.normal(shape, 0, std * gain, { rng }), 'float32');
+  return weightsFrom((shape, gain = 1) => init.normal(shape, 0, std * gain, { rng }), init.zeros);
 }
 
-/** Zeros, stored as `dtype`. */
+/** Stored as `dtype`, with no memory yet: each takes it when a checkpoint fills it. */
 export function blankWeights(dtype: DType): Weights {
-  return weightsFrom((shape) => init.zeros(shape, { dtype }), dtype);
+  const make = (shape: number[]) => new Parameter(empty(shape, { dtype }));
+  return weightsFrom(make, make);
 }
 
-function weightsFrom(make: (shape: number[], gain?: number) => Parameter, dtype: DType): Weights {
+function weightsFrom(
+  make: (shape: number[], gain?: number) => Parameter,
+  makeBias: (shape: number[]) => Parameter,
+): Weights {
   return {
     linear: (inFeatures, outFeatures, { bias, gain = 1 }) =>
-      Linear.from(make([outFeatures, inFeatures], gain), bias ? init.zeros([outFeatures], { dtype }) : null),
+      Linear.from(make([outFeatures, inFeatures], gain), bias ? makeBias([outFeatures]) : null),
     conv1d: (inFeatures, outFeatures, { gain = 1 } = {}) =>
-      new Conv1D(make([inFeatures, outFeatures], gain), init.zeros([outFeatures], { dtype })),
+      new Conv1D(make([inFeatures, outFeatures], gain), makeBias([outFeatures])),
     parameter: (shape, { gain = 1 } = {}) => make([...shape], gain),
     embedding: (count, width, { gain = 1, ...options } = {}) => Embedding.from(make([count, width], gain), options),
   };

@@ -39,34 +39,6 @@ describe('llamaConfig', () => {
     expect(qwen({ use_sliding_window: true, layer_types: ['sliding_attention', 'full_attention'] })).toEqual([8, null]);
   });
 
-  it('reads how positions are stretched', () => {
-    expect(llama({ rope_scaling: { rope_type: 'linear', factor: 2 } }).ropeScaling).toEqual({
-      ...{ type: 'linear', factor: 2 },
-    });
-    expect(llama({ rope_scaling: { type: 'linear', factor: 2 } }).ropeScaling).toEqual({ type: 'linear', factor: 2 });
-    expect(llama({ rope_scaling: { rope_type: 'default' } }).ropeScaling).toBeNull();
-    const llama3 = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 16 };
-    expect(llama({ rope_scaling: { rope_type: 'llama3', factor: 4, ...llama3 } }).ropeScaling).toEqual({
-      ...{ type: 'llama3', factor: 4, lowFreqFactor: 1, highFreqFactor: 4, originalMaxPositionEmbeddings: 16 },
-    });
-    expect(
-      llama({ max_position_embeddings: 64, rope_scaling: { rope_type: 'yarn', factor: 4, attention_factor: 0.5 } })
-        .ropeScaling,
-    ).toEqual({
-      ...{ type: 'yarn', factor: 4, originalMaxPositionEmbeddings: 64, betaFast: 32, betaSlow: 1 },
-      attentionFactor: 0.5,
-    });
-  });
-
-  it('reads rope_parameters, as transformers 5 writes it', () => {
-    expect(llama({ rope_parameters: { rope_type: 'linear', factor: 2, rope_theta: 500 } })).toMatchObject({
-      ...{ ropeTheta: 500, ropeScaling: { type: 'linear', factor: 2 } },
-    });
-    expect(llama({ rope_theta: 7, rope_parameters: { rope_type: 'default' } })).toMatchObject({
-      ...{ ropeTheta: 7, ropeScaling: null },
-    });
-  });
-
   it('takes end tokens one or many, and labels by their names', () => {
     expect(llama({ eos_token_id: 2 }).eosTokenIds).toEqual([2]);
     expect(llama({ eos_token_id: [2, 5] }).eosTokenIds).toEqual([2, 5]);
@@ -93,19 +65,7 @@ describe('llamaConfig', () => {
     [{ eos_token_id: [2, -1] }, 'f.json: eos_token_id must be a token id or a list of them, got an array of 2'],
     [{ id2label: {} }, 'f.json: id2label must be an object with a name for each class, got an object'],
     [{ pretraining_tp: 2 }, 'f.json: pretraining_tp = 2 is not supported, and without it the numbers would differ'],
-    [{ partial_rotary_factor: 0.5 }, 'partial_rotary_factor = 0.5 is not supported'],
     [{ model_type: 'gpt2' }, 'f.json: model_type must be one of llama, mistral, qwen2, qwen3, gemma, got "gpt2"'],
-    [{ rope_scaling: 'linear' }, 'f.json: rope_scaling: expected a JSON object, got "linear"'],
-    [
-      { rope_scaling: { rope_type: 'longrope', factor: 2 } },
-      'f.json: rope_scaling: rope_type must be one of default, linear, llama3, yarn, got "longrope"',
-    ],
-    [
-      { rope_scaling: { factor: 2 } },
-      'rope_scaling: rope_type must be one of default, linear, llama3, yarn, got nothing',
-    ],
-    [{ rope_scaling: { rope_type: 'linear' } }, 'rope_scaling: factor must be a number greater than 0, got nothing'],
-    [{ rope_scaling: { rope_type: 'yarn', factor: 2, mscale: 1 } }, 'rope_scaling: mscale = 1 is not supported'],
   ])('refuses %j', (change, message) => {
     expect(() => llama(change)).toThrow(ConfigError);
     expect(() => llama(change)).toThrow(message);

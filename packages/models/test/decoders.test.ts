@@ -1,5 +1,7 @@
 import {
   type CausalModel,
+  DeepseekV2ForCausalLM,
+  type DeepseekV2Options,
   GPT2ForSequenceClassification,
   GPT2LMHeadModel,
   GPTNeoForCausalLM,
@@ -22,6 +24,14 @@ const SIZES = {
   ...{ vocabSize: 37, hiddenSize: 24, intermediateSize: 20, numHiddenLayers: 2, numAttentionHeads: 4 },
   ...{ maxPositionEmbeddings: 40, initializerRange: 0.3 },
 };
+
+/** Few experts, so that some token of the tests chooses each. */
+const DEEPSEEK: DeepseekV2Options = {
+  ...{ ...SIZES, numHiddenLayers: 3, qLoraRank: null, kvLoraRank: 9, qkNopeHeadDim: 5, qkRopeHeadDim: 4, vHeadDim: 7 },
+  ...{ moeIntermediateSize: 10, nRoutedExperts: 3, numExpertsPerTok: 2, nSharedExperts: 1, firstKDenseReplace: 1 },
+};
+const deepseek = (options: Partial<DeepseekV2Options> = {}, seed = 21) =>
+  DeepseekV2ForCausalLM.create({ ...DEEPSEEK, ...options }, { rng: rng(seed) });
 
 type LanguageModel = CausalModel & PretrainedModel;
 
@@ -49,7 +59,42 @@ const DECODERS: [name: string, make: () => LanguageModel][] = [
         { rng: rng(8) },
       ),
   ],
+  [
+    'GPT-NeoX, stretched',
+    () =>
+      GPTNeoXForCausalLM.create(
+        { ...SIZES, rotaryPct: 1, ropeScaling: { type: 'linear', factor: 4 } },
+        { rng: rng(5) },
+      ),
+  ],
+  [
+    'Llama, dynamic within its length',
+    () => tinyLlama({ ropeScaling: { type: 'dynamic', factor: 2, originalMaxPositionEmbeddings: 64 } }),
+  ],
+  [
+    'Phi-3, longrope over a part of each head',
+    () =>
+      Phi3ForCausalLM.create(
+        {
+          ...{ ...SIZES, hiddenSize: 32, partialRotaryFactor: 0.5 },
+          ropeScaling: {
+            ...{ type: 'longrope', shortFactor: [1, 1.5], longFactor: [2, 8], originalMaxPositionEmbeddings: 20 },
+          },
+        },
+        { rng: rng(9) },
+      ),
+  ],
   ['Phi-3', () => Phi3ForCausalLM.create({ ...SIZES, numKeyValueHeads: 2, slidingWindow: 3 }, { rng: rng(7) })],
+  ['DeepSeek-V2-Lite', () => deepseek()],
+  [
+    'DeepSeek-V2, with a latent of queries, groups of experts, and stretched',
+    () =>
+      deepseek({
+        ...{ qLoraRank: 8, attentionBias: true, nRoutedExperts: 4, topkMethod: 'group_limited_greedy' },
+        ...{ nGroup: 2, topkGroup: 1, routedScalingFactor: 2.5, moeLayerFreq: 2, tieWordEmbeddings: true },
+        ropeScaling: { type: 'yarn', factor: 4, originalMaxPositionEmbeddings: 16 },
+      }),
+  ],
   ['GPT-2', () => GPT2LMHeadModel.create(GPT2, { rng: rng(1) })],
   [
     'GPT-2 with a head of its own and other scales',
@@ -133,11 +178,11 @@ describe('GPT-NeoX and Phi-3', () => {
     const phi = (options: object) => () => Phi3ForCausalLM.create({ ...SIZES, ...options }, { rng: rng() });
     expect(neox({})).toThrow("rotary_pct must be such that an even number of a head's 6 elements turn, not 1");
     expect(neox({ numAttentionHeads: 5 })).toThrow('num_attention_heads must be a divisor of hidden_size 24, got 5');
-    expect(neox({ rope_scaling: { type: 'linear' } })).toThrow('rope_scaling = an object is not supported');
     expect(phi({ numKeyValueHeads: 3 })).toThrow('num_key_value_heads must be a divisor of num_attention_heads 4');
     expect(phi({ numAttentionHeads: 8 })).toThrow('num_attention_heads must be such that hidden_size 24');
-    expect(phi({ rope_scaling: { type: 'longrope' } })).toThrow('rope_scaling = an object is not supported');
-    expect(phi({ partialRotaryFactor: 0.5 })).toThrow('partial_rotary_factor = 0.5 is not supported');
+    expect(phi({ partialRotaryFactor: 0.5 })).toThrow(
+      "partial_rotary_factor must be such that an even number of a head's 6 elements turn, not 3, got 0.5",
+    );
   });
 });
 
@@ -159,5 +204,54 @@ describe('GPT-Neo', () => {
     expect(make({ attentionTypes: [[['global'], 4]] })).toThrow(`attention_types ${expected}`);
     expect(make({ attentionTypes: 'all' })).toThrow(`attention_types ${expected}`);
     expect(make({ numHeads: 5 })).toThrow('num_heads must be a divisor of hidden_size 24, got 5');
+  });
+});
+
+describe('DeepSeek-V2', () => {
+  it('has experts where config.json says', () => {
+    const names = (options: Partial<DeepseekV2Options>) =>
+      [...deepseek(options).namedParameters()].map(([name]) => name).filter((name) => name.endsWith('gate.weight'));
+    expect(names({})).toEqual(['model.layers.1.mlp.gate.weight', 'model.layers.2.mlp.gate.weight']);
+    expect(names({ moeLayerFreq: 2 })).toEqual(['model.layers.2.mlp.gate.weight']);
+    expect(names({ nRoutedExperts: null as never })).toEqual([]);
+    expect(deepseek({ nSharedExperts: 0 }).config.nSharedExperts).toBe(0);
+  });
+
+  it('scales scores as DeepSeek does where yarn stretches the text', () => {
+    const scaled = (rope: object) => deepseek({ rope_scaling: rope } as never).config;
+    const yarn = {
+      type: 'yarn',
+      factor: 40,
+      original_max_position_embeddings: 16,
+      mscale: 0.707,
+      mscale_all_dim: 0.707,
+    };
+    const magnitude = 0.1 * 0.707 * Math.log(40) + 1;
+    expect(scaled(yarn).attentionScale).toBeCloseTo(magnitude ** 2 / 3, 12); // 5 + 4 elements a head
+    expect(scaled(yarn).ropeScaling).toMatchObject({ attentionFactor: 1 });
+    expect(scaled({ ...yarn, mscale_all_dim: 0 }).attentionScale).toBeCloseTo(1 / 3, 12);
+  });
+
+  it('weighs experts as DeepSeek does: normalized, or scaled', () => {
+    expect(deepseek({ routedScalingFactor: 16 }).config.routing).toMatchObject({ normalize: false, scale: 16 });
+    expect(deepseek({ routedScalingFactor: 16, normTopkProb: true }).config.routing).toMatchObject({
+      ...{ normalize: true, scale: 1 },
+    });
+  });
+
+  it.each<[object, string]>([
+    [{ scoringFunc: 'sigmoid' }, 'scoring_func = "sigmoid" is not supported, and without it the numbers would differ'],
+    [{ topkMethod: 'noaux_tc' }, 'topk_method must be one of greedy, group_limited_greedy, got "noaux_tc"'],
+    [{ numKeyValueHeads: 2 }, 'num_key_value_heads = 2 is not supported'],
+    [{ qkRopeHeadDim: 3 }, 'qk_rope_head_dim must be even, as elements turn in pairs, got 3'],
+    [{ numExpertsPerTok: 4 }, 'num_experts_per_tok must be at most the 3 experts to choose from, got 4'],
+    [
+      { topkMethod: 'group_limited_greedy', nGroup: 2, topkGroup: 1 },
+      'n_group must be a divisor of n_routed_experts 3',
+    ],
+    [{ topkMethod: 'group_limited_greedy', nGroup: 3, topkGroup: 4 }, 'topk_group must be at most n_group 3, got 4'],
+    [{ numExpertsPerTok: undefined }, 'num_experts_per_tok must be a whole number'],
+  ])('refuses %j', (options, message) => {
+    expect(() => deepseek(options as never)).toThrow(`DeepseekV2ForCausalLM.create: ${message}`);
   });
 });

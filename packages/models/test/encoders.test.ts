@@ -6,6 +6,10 @@ import {
   DistilBertForSequenceClassification,
   DistilBertForTokenClassification,
   type ModelOutput,
+  ModernBertForMaskedLM,
+  ModernBertForQuestionAnswering,
+  ModernBertForSequenceClassification,
+  ModernBertForTokenClassification,
   type PretrainedModel,
   RobertaForMaskedLM,
   RobertaForQuestionAnswering,
@@ -28,6 +32,11 @@ const SIZES = {
 const DISTIL = {
   ...{ vocabSize: 37, dim: 24, hiddenDim: 20, nLayers: 2, nHeads: 4 },
   ...{ maxPositionEmbeddings: 40, initializerRange: 0.3, numLabels: 3 },
+};
+const MODERN = {
+  ...{ vocabSize: 37, hiddenSize: 24, intermediateSize: 20, numHiddenLayers: 4, numAttentionHeads: 4, numLabels: 3 },
+  ...{ localAttention: 4, padTokenId: 0, initializerRange: 0.3 },
+  ...{ embeddingDropout: 0.1, attentionDropout: 0.1, mlpDropout: 0.1, classifierDropout: 0.1 },
 };
 /** Sums over other lengths, of logits of about 10. */
 const PADDED = { rtol: 1e-3, atol: 1e-4 };
@@ -62,6 +71,34 @@ const ENCODERS: [name: string, make: () => Encoder, targets: () => Record<string
   ],
   ['DistilBertForTokenClassification', () => DistilBertForTokenClassification.create(DISTIL, { rng: rng(9) }), tokens],
   ['DistilBertForQuestionAnswering', () => DistilBertForQuestionAnswering.create(DISTIL, { rng: rng(10) }), span],
+  ['ModernBertForMaskedLM', () => ModernBertForMaskedLM.create(MODERN, { rng: rng(11) }), tokens],
+  [
+    'ModernBertForMaskedLM with every bias, untied, of other layers',
+    () =>
+      ModernBertForMaskedLM.create(
+        {
+          ...{ ...MODERN, tieWordEmbeddings: false, attentionBias: true, mlpBias: true, normBias: true },
+          ...{
+            classifierBias: true,
+            layerTypes: ['sliding_attention', 'sliding_attention', 'full_attention', 'full_attention'],
+          },
+        },
+        { rng: rng(12) },
+      ),
+    tokens,
+  ],
+  [
+    'ModernBertForSequenceClassification',
+    () => ModernBertForSequenceClassification.create(MODERN, { rng: rng(13) }),
+    text,
+  ],
+  [
+    'ModernBertForSequenceClassification of the mean',
+    () => ModernBertForSequenceClassification.create({ ...MODERN, classifierPooling: 'mean' }, { rng: rng(14) }),
+    text,
+  ],
+  ['ModernBertForTokenClassification', () => ModernBertForTokenClassification.create(MODERN, { rng: rng(15) }), tokens],
+  ['ModernBertForQuestionAnswering', () => ModernBertForQuestionAnswering.create(MODERN, { rng: rng(16) }), span],
 ];
 
 describe.each(ENCODERS)('%s', (name, make, targets) => {
@@ -119,5 +156,47 @@ describe('DistilBERT', () => {
     const make = (options: object) => () => DistilBertForMaskedLM.create({ ...DISTIL, ...options }, { rng: rng() });
     expect(make({ nHeads: 5 })).toThrow('DistilBertForMaskedLM.create: n_heads must be a divisor of dim 24, got 5');
     expect(make({ activation: 'sine' })).toThrow('activation must be one of');
+  });
+});
+
+describe('ModernBERT', () => {
+  const make = (options: object) => () => ModernBertForMaskedLM.create({ ...MODERN, ...options }, { rng: rng() });
+
+  it('looks at near tokens in local layers', async () => {
+    const [near, far] = [1, 4].map((localAttention) =>
+      make({ localAttention, layerTypes: Array(4).fill('sliding_attention') })().eval(),
+    ) as [ModernBertForMaskedLM, ModernBertForMaskedLM];
+    const first = async (model: ModernBertForMaskedLM, last: number) =>
+      (await noGrad(() => model.forward({ inputIds: ids([6, 5, last]) }).logits).data()).slice(0, 37);
+    expect(await first(near, 9)).toEqual(await first(near, 12)); // half of 1 on each side is none
+    expect(await first(far, 9)).not.toEqual(await first(far, 12));
+  });
+
+  it('reads the kinds of its layers and how they turn, by older keys and by those of transformers 5', () => {
+    const [full, near] = ['full_attention', 'sliding_attention'] as const;
+    const { layerTypes, rope } = make({})().config;
+    expect(layerTypes).toEqual([full, near, near, full]);
+    expect([rope[full].ropeTheta, rope[near].ropeTheta]).toEqual([160000, 10000]);
+    const thetas = (options: object) => Object.values(make(options)().config.rope).map(({ ropeTheta }) => ropeTheta);
+    expect(thetas({ globalRopeTheta: 7, localRopeTheta: 5 })).toEqual([7, 5]);
+    expect(thetas({ globalRopeTheta: 7, localRopeTheta: null })).toEqual([7, 7]);
+    const parameters = {
+      [full]: { rope_type: 'linear', factor: 2, rope_theta: 3 },
+      [near]: { rope_theta: 2, rope_type: 'default' },
+    };
+    expect(thetas({ rope_parameters: parameters })).toEqual([3, 2]);
+    expect(make({ rope_parameters: parameters })().config.rope[full].ropeScaling).toEqual({
+      type: 'linear',
+      factor: 2,
+    });
+    expect(make({ globalAttnEveryNLayers: 2 })().config.layerTypes).toEqual([full, near, full, near]);
+  });
+
+  it('refuses options that do not go together', () => {
+    expect(make({ numAttentionHeads: 8 })).toThrow('num_attention_heads must be such that hidden_size 24');
+    expect(make({ layerTypes: ['full_attention'] })).toThrow(
+      "layer_types must be 'full_attention' or 'sliding_attention' for each of the 4 layers, got an array of 1",
+    );
+    expect(make({ classifierPooling: 'max' })).toThrow('classifier_pooling must be one of cls, mean, got "max"');
   });
 });

@@ -230,6 +230,17 @@ describe('a folder that is loaded', () => {
     );
   });
 
+  it('keeps generation_config.json', async () => {
+    const path = await saved('generation config kept');
+    writeFileSync(`${path}/generation_config.json`, '{"num_beams": 3, "eos_token_id": [1, 2]}');
+    const model = await LlamaForCausalLM.fromPretrained(path);
+    expect(model.generationConfig).toEqual({ num_beams: 3, eos_token_id: [1, 2] });
+    await model.savePretrained(`${path}-again`);
+    const again = await LlamaForCausalLM.fromPretrained(`${path}-again`);
+    expect(again.generationConfig).toEqual(model.generationConfig);
+    expect(tinyLlama().generationConfig).toBeNull();
+  });
+
   it('gets another head where names may be missing and left over', async () => {
     const path = await saved('another head', tinyLlama());
     editConfig(path, { architectures: ['LlamaForSequenceClassification'] });

@@ -220,7 +220,8 @@ describe('generate', () => {
       'generate: maxNewTokens must be a whole number of 0 or more, got 1.5',
     );
     await expect(generate(model, [PROMPT], { doSample: true })).rejects.toThrow(
-      'generate: sampling needs a random generator: expected rng: new Generator(seed), got none',
+      'generate: sampling needs random numbers: expected seed: 42 or rng: new Generator(42), got neither; ' +
+        'for the likeliest tokens use doSample: false',
     );
   });
 

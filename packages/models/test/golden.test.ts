@@ -14,7 +14,7 @@ import { fromBytes, type Tensor, tensor } from '@burin/tensor';
 import { expectClose } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 
-/** What make_golden.py wrote: a folder of Transformers each, with what it computed in tensors.safetensors. */
+/** What make_golden.py (transformers) and make_reference.py (written out) wrote: a folder each, with what they computed. */
 const GOLDEN = fileURLToPath(new URL('golden/', import.meta.url));
 const cases = readdirSync(GOLDEN, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? entry.name : []));
 
@@ -54,7 +54,7 @@ async function atTokens(values: Tensor, inputs: Record<string, Tensor>): Promise
   return data.filter((_, i) => real[Math.floor(i / values.shape[2]!)] === 1);
 }
 
-describe.each(cases)('%s agrees with transformers', (name) => {
+describe.each(cases)('%s agrees with its reference', (name) => {
   const load = async () => (await fromPretrained(`${GOLDEN}${name}`)) as unknown as PretrainedModel & CausalModel;
 
   it('in logits, loss and gradients', async () => {

@@ -15,8 +15,10 @@ export { type SinusoidalOptions, sinusoidalPositions } from './positions.js';
 export type { Reduction } from './reduction.js';
 export { type HeadLayout, RotaryEmbedding } from './rotary.js';
 export {
+  type DynamicScaling,
   type LinearScaling,
   type Llama3Scaling,
+  type LongRopeScaling,
   type RotaryFrequencies,
   type RotaryOptions,
   type RotaryScaling,

@@ -14,6 +14,8 @@ import { countedWeight } from './cross-entropy.js';
 import type { Reduction } from './reduction.js';
 
 export interface LinearCrossEntropyOptions {
+  /** float32 `[V]`, added to the logits. Default null: none. */
+  bias?: Tensor | null;
   /** Rows with this label have no loss and do not count in the mean. Default −100. */
   ignoreIndex?: number;
   /** Default 'mean'. */
@@ -28,10 +30,10 @@ const BLOCK_BYTES = 2 ** 22;
 const LEAST_ROWS = 64;
 
 /**
- * `crossEntropy(linear(x, weight), labels)` without ever holding the logits: block by block of rows, each block's
+ * `crossEntropy(linear(x, weight, bias), labels)` without ever holding the logits: block by block of rows, each block's
  * gradient taken in place while it is in the cache. Memory for `[..., V]` is not needed.
  *
- * The gradients of x and weight are computed in the forward pass, where one is wanted, and scaled in the backward pass.
+ * The gradients of x, weight and bias are computed in the forward pass, where one is wanted, and scaled in the backward pass.
  *
  * @param x - `[..., C]`, floating-point
  * @param weight - `[V, C]`, floating-point
@@ -43,24 +45,31 @@ export function linearCrossEntropy(
   x: Tensor,
   weight: Tensor,
   labels: Tensor,
-  { ignoreIndex = -100, reduction = 'mean', blockRows }: LinearCrossEntropyOptions = {},
+  { bias = null, ignoreIndex = -100, reduction = 'mean', blockRows }: LinearCrossEntropyOptions = {},
 ): Tensor {
   return scope(() => {
     const wide = widen(x, 'linearCrossEntropy');
-    checkOperands(wide, weight, labels);
+    const wideBias = bias && widen(bias, 'linearCrossEntropy');
+    checkOperands(wide, weight, wideBias, labels);
     const rows = blockRows ?? Math.max(LEAST_ROWS, Math.floor(BLOCK_BYTES / (4 * weight.shape[0]!)));
-    const total = new BlockedLoss(wide, weight, labels, ignoreIndex, rows).run();
+    const total = new BlockedLoss(wide, weight, wideBias, labels, ignoreIndex, rows).run();
     if (reduction === 'sum') return total;
     return total.div(countedWeight(labels, { classWeight: null, ignoreIndex, labelSmoothing: 0 }));
   });
 }
 
-function checkOperands(x: Tensor, weight: Tensor, labels: Tensor): void {
+function checkOperands(x: Tensor, weight: Tensor, bias: Tensor | null, labels: Tensor): void {
   const lead = x.shape.slice(0, -1);
   if (labels.dtype !== 'int32') throw new DtypeError(`linearCrossEntropy: labels must be int32, got ${labels.dtype}`);
   if (weight.shape.length !== 2 || weight.shape[1] !== x.shape.at(-1)) {
     throw new ShapeError(
       `linearCrossEntropy: weight must be [V, C] with the C of x: expected [V, ${x.shape.at(-1)}], got [${weight.shape}]`,
+    );
+  }
+  if (bias && `${bias.shape}` !== `${weight.shape[0]}`) {
+    throw new ShapeError(
+      `linearCrossEntropy: bias must have a number for each row of weight: expected [${weight.shape[0]}], ` +
+        `got [${bias.shape}]`,
     );
   }
   if (`${lead}` !== `${labels.shape}`) {
@@ -78,20 +87,24 @@ class BlockedLoss {
   private readonly classes: number; // V
   private readonly wantsX: boolean;
   private readonly wantsWeight: boolean;
+  private readonly wantsBias: boolean;
   private readonly x: Tensor;
   private readonly weight: Tensor;
+  private readonly bias: Tensor | null;
   private readonly labels: Tensor;
   private readonly ignoreIndex: number;
   private readonly blockRows: number;
 
-  constructor(x: Tensor, weight: Tensor, labels: Tensor, ignoreIndex: number, blockRows: number) {
-    this.device = commonDevice('linearCrossEntropy', x, weight, labels);
+  constructor(x: Tensor, weight: Tensor, bias: Tensor | null, labels: Tensor, ignoreIndex: number, blockRows: number) {
+    this.device = commonDevice('linearCrossEntropy', x, weight, bias, labels);
     [this.classes, this.width] = weight.shape as [number, number];
     this.rows = labels.size;
     this.wantsX = isGradEnabled() && x.requiresGrad;
     this.wantsWeight = isGradEnabled() && weight.requiresGrad;
+    this.wantsBias = isGradEnabled() && bias?.requiresGrad === true;
     this.x = x;
     this.weight = weight;
+    this.bias = bias;
     this.labels = labels;
     this.ignoreIndex = ignoreIndex;
     this.blockRows = Math.max(1, Math.min(blockRows, this.rows));
@@ -99,11 +112,12 @@ class BlockedLoss {
 
   /** The sum of all losses, recorded. */
   run(): Tensor {
-    const { x, weight, device } = this;
+    const { x, weight, bias, device } = this;
     const allocate = (...shape: number[]) => Tensor.allocate(shape, 'float32', device);
     const losses = allocate(this.rows);
     const dx = this.wantsX ? Tensor.allocate(x.shape, 'float32', device) : null;
     const dweight = this.wantsWeight ? Tensor.allocate(weight.shape, 'float32', device).fill_(0) : null;
+    const dbias = this.wantsBias ? Tensor.allocate(bias!.shape, 'float32', device).fill_(0) : null;
     const block: Block = {
       x: allocate(this.blockRows, this.width),
       labels: Tensor.allocate([this.blockRows], 'int32', device),
@@ -113,26 +127,31 @@ class BlockedLoss {
       ones: allocate(this.blockRows).fill_(1),
       dx: allocate(this.blockRows, this.width),
     };
-    for (let start = 0; start < this.rows; start += this.blockRows) this.step(block, start, losses, dx, dweight);
-    const saved = [dx, dweight].filter((gradient) => gradient !== null);
-    return record('linearCrossEntropy', [x, weight], losses.sum(), saved, (g, { saved, into }) => [
-      dx && saved[0]!.mul(g),
-      dweight && scaledInto(saved.at(-1)!, g, into(1)),
-    ]);
+    const gradients: Gradients = { dx, dweight, dbias };
+    for (let start = 0; start < this.rows; start += this.blockRows) this.step(block, start, losses, gradients);
+    const computed = [dx, dweight, dbias];
+    const saved = computed.filter((gradient) => gradient !== null);
+    const inputs = bias ? [x, weight, bias] : [x, weight];
+    return record('linearCrossEntropy', inputs, losses.sum(), saved, (g, { saved, into }) => {
+      const kept = saved.values();
+      return inputs.map((_, i) => (computed[i] ? scaledInto(kept.next().value!, g, into(i)) : null));
+    });
   }
 
-  private step(block: Block, start: number, losses: Tensor, dx: Tensor | null, dweight: Tensor | null): void {
+  private step(block: Block, start: number, losses: Tensor, { dx, dweight, dbias }: Gradients): void {
     const { kernels } = this.device;
     const count = Math.min(this.blockRows, this.rows - start);
     const bytes = BYTES.float32 * this.width;
     kernels.copy(this.x.storage.buffer, start * bytes, block.x.storage.buffer, 0, count * bytes);
     kernels.copy(this.labels.storage.buffer, 4 * start, block.labels.storage.buffer, 0, 4 * count);
-    this.product(block.x, this.weight, block.logits, { m: count, n: this.classes, k: this.width, transposeB: true });
+    this.product(block.x, this.weight, block.logits, {
+      ...{ m: count, n: this.classes, k: this.width, transposeB: true, bias: this.bias },
+    });
     const [logits, labels, lse] = [block.logits.storage.buffer, block.labels.storage.buffer, block.lse.storage.buffer];
     const { classes, ignoreIndex } = this;
     kernels.crossEntropy(logits, labels, null, block.loss.storage.buffer, lse, count, classes, ignoreIndex, 0);
     kernels.copy(block.loss.storage.buffer, 0, losses.storage.buffer, 4 * start, 4 * count);
-    if (!dx && !dweight) return;
+    if (!dx && !dweight && !dbias) return;
     const ones = block.ones.storage.buffer;
     kernels.crossEntropyBackward(logits, labels, null, lse, ones, logits, count, classes, ignoreIndex, 0); // in place
     if (dx) {
@@ -143,6 +162,10 @@ class BlockedLoss {
       const shape = { m: classes, n: this.width, k: count, transposeA: true, accumulate: true };
       this.product(block.logits, block.x, dweight, shape);
     }
+    if (dbias) {
+      const shape = { m: 1, n: this.classes, k: count, accumulate: true };
+      this.product(block.ones, block.logits, dbias, shape); // the sum over rows
+    }
   }
 
   private product(a: Tensor, b: Tensor, y: Tensor, shape: ProductShape): void {
@@ -150,7 +173,7 @@ class BlockedLoss {
       ...{ transposeA: false, transposeB: false, accumulate: false },
       ...shape,
       ...{ a: a.storage.buffer, b: b.storage.buffer, y: y.storage.buffer, bDtype: b.dtype as 'float32' },
-      ...{ bias: null, batch: 1, aStride: 0, bStride: 0, alpha: 1 },
+      ...{ bias: shape.bias?.storage.buffer ?? null, batch: 1, aStride: 0, bStride: 0, alpha: 1 },
     });
   }
 }
@@ -162,6 +185,14 @@ interface ProductShape {
   transposeA?: boolean;
   transposeB?: boolean;
   accumulate?: boolean;
+  bias?: Tensor | null;
+}
+
+/** What is summed over the blocks, where it is wanted. */
+interface Gradients {
+  dx: Tensor | null;
+  dweight: Tensor | null;
+  dbias: Tensor | null;
 }
 
 /** What one block of rows needs. */

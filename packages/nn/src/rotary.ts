@@ -1,6 +1,6 @@
 import { commonDevice, DtypeError, record, ShapeError, scope, Tensor, tensor, widen } from '@burin/tensor';
 import { buffer } from './module.js';
-import { type RotaryOptions, rotaryFrequencies } from './rotary-frequencies.js';
+import { type RotaryOptions, type RotaryScaling, rotaryFrequencies, stretchOf } from './rotary-frequencies.js';
 
 /** Which axis counts tokens: `[B, H, T, D]` or `[B, T, H, D]`. */
 export type HeadLayout = 'bhtd' | 'bthd';
@@ -9,6 +9,7 @@ interface RotaryTables {
   cos: Tensor; // [rows, rotaryDim / 2] float32
   sin: Tensor;
   rows: number;
+  stretch: number; // of which lengths of text they are
 }
 
 /**
@@ -21,8 +22,10 @@ export class RotaryEmbedding {
   readonly headDim: number;
   readonly rotaryDim: number; // elements that turn; the rest passes
   readonly interleaved: boolean; // pairs (2i, 2i + 1) as GPT-J; else (i, i + rotaryDim / 2) as Llama
-  readonly frequencies: Float64Array; // [rotaryDim / 2], radians a position
-  readonly attentionScale: number; // yarn's factor on cosine and sine
+  readonly frequencies: Float64Array; // [rotaryDim / 2], radians a position, of a short text
+  readonly attentionScale: number; // yarn's and longrope's factor on cosine and sine
+  readonly scaling: RotaryScaling | null;
+  readonly #options: RotaryOptions;
   #tables: RotaryTables | null = null;
 
   /** @throws RangeError if a size or factor is out of range: see {@link rotaryFrequencies} */
@@ -33,6 +36,8 @@ export class RotaryEmbedding {
     this.interleaved = options.interleaved ?? false;
     this.frequencies = frequencies;
     this.attentionScale = attentionScale;
+    this.scaling = options.scaling ?? null;
+    this.#options = options;
   }
 
   /**
@@ -40,7 +45,8 @@ export class RotaryEmbedding {
    *
    * @param x - `[B, T, H, D]`, or `[B, H, T, D]` with `layout: 'bhtd'`; floating
    * @param positions - int32 `[B, T]`, none negative
-   * @param options.maxPosition - the largest position: the host, which builds the tables, cannot see it in `positions`
+   * @param options.maxPosition - the largest position: the host, which builds the tables, cannot see it in `positions`.
+   *   The text is taken to be that long, where the frequencies depend on it (dynamic, longrope)
    * @returns float32, the shape of `x`
    * @throws ShapeError if the shapes do not fit; DtypeError if positions are not int32; RangeError if `maxPosition` is not
    *   a whole number of 0 or more
@@ -74,22 +80,29 @@ export class RotaryEmbedding {
     return y;
   }
 
-  /** Cosine and sine, `[rows, rotaryDim / 2]` each, for at least `rows` positions; angles in float64. This object's own. */
+  /**
+   * Cosine and sine, `[rows, rotaryDim / 2]` each, for at least `rows` positions of a text of so many tokens; angles in
+   * float64. This object's own.
+   */
   tables(rows: number): RotaryTables {
-    if (this.#tables && this.#tables.rows >= rows) return this.#tables;
-    const grown = Math.max(rows, 2 * (this.#tables?.rows ?? 32));
-    const half = this.frequencies.length;
+    const stretch = stretchOf(this.scaling, rows);
+    const before = this.#tables?.stretch === stretch ? this.#tables : null;
+    if (before && before.rows >= rows) return before;
+    const grown = Math.max(rows, 2 * (before?.rows ?? 32));
+    const { frequencies } = stretch ? rotaryFrequencies(this.#options, rows) : this;
+    const half = frequencies.length;
     const cos = new Float32Array(grown * half);
     const sin = new Float32Array(grown * half);
     for (let p = 0; p < grown; p++) {
       for (let i = 0; i < half; i++) {
-        const angle = p * this.frequencies[i]!;
+        const angle = p * frequencies[i]!;
         cos[p * half + i] = Math.cos(angle) * this.attentionScale;
         sin[p * half + i] = Math.sin(angle) * this.attentionScale;
       }
     }
     this.dispose();
-    this.#tables = { cos: buffer(tensor(cos, [grown, half])), sin: buffer(tensor(sin, [grown, half])), rows: grown };
+    const [cosine, sine] = [buffer(tensor(cos, [grown, half])), buffer(tensor(sin, [grown, half]))];
+    this.#tables = { cos: cosine, sin: sine, rows: grown, stretch };
     return this.#tables;
   }
 

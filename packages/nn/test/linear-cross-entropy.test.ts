@@ -7,13 +7,13 @@ const LABELS = [2, -100, 0, 4, 4, -100, 1];
 const labels = () => tensor(Int32Array.from(LABELS));
 
 /** Mean over the rows that count of lse − logit of the label, in float64. */
-function reference(x: Float64Array, weight: Float64Array, width: number, classes: number): number {
+function reference(x: Float64Array, weight: Float64Array, width: number, classes: number, bias?: Float64Array): number {
   let sum = 0;
   let counted = 0;
   for (const [row, label] of LABELS.entries()) {
     if (label < 0) continue;
     const logit = (c: number) => {
-      let dot = 0;
+      let dot = bias?.[c] ?? 0;
       for (let k = 0; k < width; k++) dot += x[row * width + k]! * weight[c * width + k]!;
       return dot;
     };
@@ -38,6 +38,14 @@ describe('linearCrossEntropy', () => {
       });
     },
   );
+
+  it.each([1, 3, 64])('adds a bias, in blocks of %s rows', async (blockRows) => {
+    await checkGradient({
+      shapes: [[7, 3], [5, 3], [5]],
+      run: ([x, weight, bias]) => linearCrossEntropy(x!, weight!, labels(), { bias: bias!, blockRows }),
+      reference: ([x, weight, bias]) => [reference(x!, weight!, 3, 5, bias!)],
+    });
+  });
 
   it('equals cross entropy of a linear, also where gradients are there already and one operand is frozen', async () => {
     const rng = new Generator(3);
@@ -82,6 +90,10 @@ describe('linearCrossEntropy', () => {
     expect(await none.item()).toBeNaN();
     expect(() => linearCrossEntropy(x, tensor([[1]]), tensor(Int32Array.of(0)))).toThrow('expected [V, 2], got [1,1]');
     expect(() => linearCrossEntropy(x, weight, tensor(Int32Array.of(0, 0)))).toThrow('expected [1], got [2]');
+    const bias = tensor([1, 2]);
+    expect(() => linearCrossEntropy(x, weight, tensor(Int32Array.of(0)), { bias })).toThrow(
+      'bias must have a number for each row of weight: expected [1], got [2]',
+    );
     expect(() => linearCrossEntropy(x, weight, tensor([0]))).toThrow('labels must be int32, got float32');
   });
 });

@@ -260,6 +260,53 @@ describe('rotaryFrequencies', () => {
     expect(rotaryFrequencies({ headDim: 16, scaling }).attentionScale).toBe(1);
   });
 
+  it('yarn keeps the ends of its ramp as they are where they are not to be whole', () => {
+    // d(32) = 0.2099, d(1) = 3.2204, as above
+    const scaling: RotaryScaling = { type: 'yarn', factor: 4, originalMaxPositionEmbeddings: 256, truncate: false };
+    const end = (turns: number) => (16 * Math.log(256 / (turns * 2 * Math.PI))) / (2 * Math.log(10000));
+    const ramp = (i: number) => Math.min(Math.max((i - end(32)) / (end(1) - end(32)), 0), 1);
+    expectClose(
+      rotaryFrequencies({ headDim: 16, scaling }).frequencies,
+      plain(16).map((f, i) => f * (1 - ramp(i)) + (f / 4) * ramp(i)),
+      FLOAT64,
+    );
+  });
+
+  it('dynamic stretches the base as the text exceeds the original length', () => {
+    const scaling: RotaryScaling = { type: 'dynamic', factor: 2, originalMaxPositionEmbeddings: 10 };
+    const at = (length?: number) => rotaryFrequencies({ headDim: 8, theta: 100, scaling }, length).frequencies;
+    for (const length of [undefined, 3, 10]) expectClose(at(length), plain(8, 100), FLOAT64);
+    // 2 · 30 / 10 − 1 = 5, so that the longest wavelength, theta^(6/8), is 5 times as long: the base is 100 · 5^(8/6)
+    expectClose(at(30), plain(8, 100 * 5 ** (8 / 6)), FLOAT64);
+    expectClose([at(30)[3]!], [plain(8, 100)[3]! / 5], FLOAT64);
+  });
+
+  it('longrope has a factor for each wavelength, and others for long texts', () => {
+    const [shortFactor, longFactor] = [
+      [1, 1.5],
+      [2, 8],
+    ];
+    const scaling: RotaryScaling = {
+      ...{ type: 'longrope', shortFactor, longFactor, originalMaxPositionEmbeddings: 10, attentionFactor: 1.25 },
+    };
+    const at = (length: number) => rotaryFrequencies({ headDim: 4, theta: 100, scaling }, length);
+    expectClose(at(10).frequencies, [1, 0.1 / 1.5], FLOAT64);
+    expectClose(at(11).frequencies, [0.5, 0.0125], FLOAT64);
+    expect([at(10).attentionScale, at(11).attentionScale]).toEqual([1.25, 1.25]);
+  });
+
+  it.each<[string, RotaryScaling]>([
+    ['dynamic', { type: 'dynamic', factor: 2, originalMaxPositionEmbeddings: 10 }],
+    ['longrope', { type: 'longrope', shortFactor: [1, 2], longFactor: [3, 4], originalMaxPositionEmbeddings: 10 }],
+  ])('%s tables are those of the length of the text, whatever was asked for before', async (_name, scaling) => {
+    const rotary = new RotaryEmbedding({ headDim: 4, scaling });
+    for (const length of [4, 20, 24, 11, 7]) {
+      const { frequencies } = rotaryFrequencies({ headDim: 4, scaling }, length);
+      const { cos } = rotary.tables(length);
+      expectClose((await cos.data()).subarray(2, 4), [...frequencies].map(Math.cos), FLOAT32);
+    }
+  });
+
   it('refuses what is out of range', () => {
     expect(() => rotaryFrequencies({ headDim: 7 })).toThrow(
       new RangeError('rotaryFrequencies: rotaryDim must be even and from 2 to headDim 7, got 7'),
@@ -268,6 +315,14 @@ describe('rotaryFrequencies', () => {
     expect(() => rotaryFrequencies({ headDim: 8, theta: 0 })).toThrow('theta must be greater than 0, got 0');
     expect(() => rotaryFrequencies({ headDim: 8, scaling: { type: 'linear', factor: 0 } })).toThrow(
       'scaling.factor must be greater than 0, got 0',
+    );
+    const dynamic: RotaryScaling = { type: 'dynamic', factor: 2, originalMaxPositionEmbeddings: 8 };
+    expect(() => rotaryFrequencies({ headDim: 2, scaling: dynamic })).toThrow('needs two pairs that turn or more');
+    const longrope: RotaryScaling = {
+      ...{ type: 'longrope', shortFactor: [1, 1], longFactor: [1], originalMaxPositionEmbeddings: 8 },
+    };
+    expect(() => rotaryFrequencies({ headDim: 4, scaling: longrope })).toThrow(
+      'scaling.longFactor must be a factor greater than 0 for each pair: expected 2, got 1',
     );
   });
 });

@@ -26,3 +26,4 @@ export {
   type QuantizedParts,
   QuantizedTensor,
 } from './quantized-tensor.js';
+export { type FourBitConversion, to4bit } from './to-4bit.js';

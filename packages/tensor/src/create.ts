@@ -3,6 +3,7 @@ import { BYTES, type DType } from './dtype.js';
 import { DtypeError, ShapeError } from './errors.js';
 import { cast } from './ops/movement.js';
 import { checkShape, type Shape, sizeOf } from './shape.js';
+import { Storage } from './storage.js';
 import { Tensor } from './tensor.js';
 
 export interface TensorOptions {
@@ -114,6 +115,17 @@ export function zeros(shape: Shape, options: TensorOptions = {}): Tensor {
 /** A tensor of ones. */
 export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
   return full(shape, 1, options);
+}
+
+/**
+ * A tensor that holds nothing yet: memory is taken when it is first read or written, and its contents are arbitrary until
+ * it is filled. For weights that a file will fill, or that are replaced before.
+ */
+export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
+  checkShape(shape, 'empty');
+  const { dtype = 'float32' } = options;
+  const storage = new Storage(resolveDevice(options.device), sizeOf(shape) * BYTES[dtype], dtype, { deferred: true });
+  return withGradient(new Tensor(storage, shape, dtype), options);
 }
 
 /** `start, start + step, ...` below `end`, int32 unless told otherwise. */

@@ -8,9 +8,20 @@ export {
   record,
 } from './autograd.js';
 export { CpuDevice, type CpuOptions, cpu } from './cpu/index.js';
-export { arange, fromBytes, full, type NestedNumbers, ones, type TensorOptions, tensor, zeros } from './create.js';
+export {
+  arange,
+  empty,
+  fromBytes,
+  full,
+  type NestedNumbers,
+  ones,
+  type TensorOptions,
+  tensor,
+  zeros,
+} from './create.js';
 export type { Device, DeviceBuffer } from './device.js';
-export { type DeviceLike, defaultDevice, resolveDevice, setDefaultDevice } from './devices.js';
+export { type DeviceLike, defaultDevice, resolveDevice, setDefaultDevice, withDevice } from './devices.js';
+export { DryDevice } from './dry-device.js';
 export { BYTES, type DType, isFloating } from './dtype.js';
 export { DeviceError, DtypeError, LifetimeError, ShapeError } from './errors.js';
 export type {

@@ -7,13 +7,28 @@ import type { DType } from './dtype.js';
  */
 export class Storage {
   readonly device: Device;
-  readonly buffer: DeviceBuffer;
+  readonly byteLength: number;
   references = 1;
   version = 0;
+  private held: DeviceBuffer | null;
+  readonly #dtype: DType;
 
-  constructor(device: Device, byteLength: number, dtype: DType) {
+  /** @param options.deferred - take the memory when it is first asked for. Default: at once. */
+  constructor(device: Device, byteLength: number, dtype: DType, { deferred = false }: { deferred?: boolean } = {}) {
     this.device = device;
-    this.buffer = device.memory.allocate(byteLength, dtype);
+    this.byteLength = byteLength;
+    this.#dtype = dtype;
+    this.held = deferred ? null : device.memory.allocate(byteLength, dtype);
+  }
+
+  get buffer(): DeviceBuffer {
+    this.held ??= this.device.memory.allocate(this.byteLength, this.#dtype);
+    return this.held;
+  }
+
+  /** Whether memory was taken; only a deferred one is without. */
+  get isHeld(): boolean {
+    return this.held !== null;
   }
 
   retain(): this {
@@ -22,6 +37,6 @@ export class Storage {
   }
 
   release(): void {
-    if (--this.references === 0) this.device.memory.free(this.buffer);
+    if (--this.references === 0 && this.held) this.device.memory.free(this.held);
   }
 }

@@ -78,9 +78,11 @@ export class Tensor {
   /** A copy of the elements in row-major order, once they are computed. */
   async data(): Promise<HostArray> {
     if (this.dtype === 'float16' || this.dtype === 'bfloat16') {
-      const wide = movement.cast(this.detach(), 'float32');
+      const view = this.detach();
+      const wide = movement.cast(view, 'float32');
       const reading = wide.data();
       wide.dispose();
+      view.dispose();
       return reading;
     }
     const { buffer } = await this.bytes();

@@ -2,6 +2,7 @@ import {
   arange,
   cpu,
   DtypeError,
+  empty,
   fromBytes,
   full,
   Generator,
@@ -110,6 +111,23 @@ describe('in place', () => {
     expect(cpu().memory.liveBytes - before).toBe(40);
     x.dispose();
     x.dispose();
+    expect(cpu().memory.liveBytes).toBe(before);
+  });
+  it('takes none for an empty tensor before it is used, whoever looks at it', async () => {
+    const before = cpu().memory.liveBytes;
+    const unused = empty([1000]);
+    unused.reshape([10, 100]).dispose();
+    unused.dispose();
+    expect(cpu().memory.liveBytes).toBe(before);
+    const x = empty([2, 2], { dtype: 'float16' });
+    const flat = x.reshape([4]);
+    expect(x.storage.isHeld).toBe(false);
+    flat.fill_(2);
+    expect(cpu().memory.liveBytes - before).toBe(8);
+    expect([...(await x.data())]).toEqual([2, 2, 2, 2]);
+    x.dispose();
+    expect(cpu().memory.liveBytes - before).toBe(8);
+    flat.dispose();
     expect(cpu().memory.liveBytes).toBe(before);
   });
 });

@@ -70,18 +70,19 @@ function remedy(model: TrainableModel, options: PlanOptions): string {
   }
   const one = longest(1);
   for (let length = tokens >> 1; length >= 1; length >>= 1) {
-    if (!probeBatch(model, { ...one, inputs: cut(one.inputs, tokens, length) }, options)) continue;
+    if (!probeBatch(model, { ...one, inputs: cut(one.inputs, length) }, options)) continue;
     return `perDeviceTrainBatchSize: 1 with examples of ${length} tokens at most (maxLength) would fit${also}`;
   }
   return 'not one token would fit: freeze more weights, use a 4-bit base, or raise device.memory.budget';
 }
 
-/** Arrays `[1, from]` cut to `[1, to]`. */
-function cut(inputs: Readonly<Record<string, HostInput>>, from: number, to: number): Record<string, HostInput> {
+/** Arrays `[1, T]` cut to `[1, to]` where they are longer. */
+function cut(inputs: Readonly<Record<string, HostInput>>, to: number): Record<string, HostInput> {
   const shorter = (input: HostInput): HostInput => {
     if (typeof input !== 'object') return input;
-    if (!isHostTensor(input)) return cut(input as Readonly<Record<string, HostInput>>, from, to);
-    return input.shape[1] === from ? { ...input, data: input.data.slice(0, to), shape: [1, to] } : input;
+    if (!isHostTensor(input)) return cut(input as Readonly<Record<string, HostInput>>, to);
+    const isLonger = input.shape.length === 2 && input.shape[1]! > to;
+    return isLonger ? { ...input, data: input.data.slice(0, to), shape: [1, to] } : input;
   };
   return Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, shorter(input)]));
 }

@@ -4,6 +4,7 @@ import {
   describeExample,
   inspectDataset,
   packedCollator,
+  seq2seqCollator,
 } from '@burin/trainer';
 import { describe, expect, it } from 'vitest';
 import { countTokens } from '../src/data/host-batch.js';
@@ -90,7 +91,10 @@ describe('collators', () => {
       { inputIds: [3], attentionMask: [1, 1] },
       'example 4: attentionMask must be as long as inputIds: expected 1, got 2',
     ],
-    [{ inputIds: [3, 4], labels: [3] }, 'example 4: labels must be as many as inputIds: expected 2, got 1'],
+    [
+      { inputIds: [3, 4], labels: [3] },
+      'example 4: labels must be as many as inputIds: expected 2, got 1; for a source and a target use seq2seqCollator',
+    ],
     [{ inputIds: [3, 4], labels: 1 }, 'got the number 1; for one class an example use classificationCollator'],
     [
       { inputIds: [3, 4], labels: [-100, 10] },
@@ -107,6 +111,49 @@ describe('collators', () => {
     [{ inputIds: [3], labels: [1] }, 'got a list of 1; for a label a token use causalLmCollator'],
   ])('refuses the class of %o', (example, message) => {
     expect(() => classificationCollator({ numLabels: 2 })([example as never], [7])).toThrow(message);
+  });
+});
+
+describe('seq2seqCollator', () => {
+  const pairs = [
+    { inputIds: [5, 6, END], labels: [7, END] },
+    { inputIds: [5, END], labels: [8, 9, 7, END] },
+  ];
+
+  it('pads sources and targets apart, and keeps the end token that has the id of padding', () => {
+    const { inputs, labelShift } = seq2seqCollator({ padTokenId: END })(pairs, [0, 1]);
+    expect([...inputs.inputIds.data]).toEqual([5, 6, END, 5, END, END]);
+    expect([...inputs.attentionMask.data]).toEqual([1, 1, 1, 1, 1, 0]);
+    expect([...inputs.labels.data]).toEqual([7, END, -100, -100, 8, 9, 7, END]);
+    expect(inputs.labels.shape).toEqual([2, 4]);
+    expect(labelShift ?? 0).toBe(0);
+  });
+
+  it('counts the length of an example as that of its longer side', () => {
+    const report = inspectDataset(pairs, seq2seqCollator());
+    expect([...report.lengths]).toEqual([3, 4]);
+    expect([...report.trainedPerExample]).toEqual([2, 4]);
+  });
+
+  it('cuts each side at its own length', () => {
+    const { inputs } = seq2seqCollator({ maxLength: 1, maxTargetLength: 3 })(pairs, [0, 1]);
+    expect([...inputs.inputIds.data]).toEqual([5, 5]);
+    expect([...inputs.labels.data]).toEqual([7, END, -100, 8, 9, 7]);
+    expect(() => seq2seqCollator({ maxTargetLength: 0 })).toThrow(
+      'seq2seqCollator: maxTargetLength must be a whole number of 1 or more, got 0',
+    );
+  });
+
+  it.each([
+    [{ inputIds: [] }, 'seq2seqCollator: example 4: inputIds must hold a token at least, got none'],
+    [{ inputIds: [3] }, "example 4: labels must be the target's ids, one at least, got undefined"],
+    [{ inputIds: [3], labels: [] }, "labels must be the target's ids, one at least, got none"],
+    [{ inputIds: [3], labels: 1 }, "labels must be the target's ids, one at least, got 1"],
+    [{ inputIds: [10], labels: [1] }, 'example 4: inputIds must be whole numbers from 0 to 9, got 10 at 0'],
+    [{ inputIds: [3], labels: [12] }, 'example 4: labels must be whole numbers from 0 to 11, or -100'],
+  ])('refuses the pair %o', (example, message) => {
+    const collate = seq2seqCollator({ vocabSize: 10, targetVocabSize: 12 });
+    expect(() => collate([example as never], [4])).toThrow(message);
   });
 });
 

@@ -31,12 +31,25 @@ export function checkTokenLabels(who: string, { inputIds, labels }: Example, ind
   if (labels === undefined) return;
   const length = lengthOf(labels);
   if (length !== inputIds.length) {
+    const got =
+      length === null
+        ? `the ${typeof labels} ${String(labels)}; for one class an example use classificationCollator`
+        : `${length}; for a source and a target use seq2seqCollator`;
     throw new DataError(
-      `${who}: example ${index}: labels must be as many as inputIds: expected ${inputIds.length}, ` +
-        `got ${length === null ? `the ${typeof labels} ${String(labels)}; for one class an example use classificationCollator` : length}`,
+      `${who}: example ${index}: labels must be as many as inputIds: expected ${inputIds.length}, got ${got}`,
     );
   }
   checkRange(`${who}: example ${index}: labels`, labels as ArrayLike<number>, limits.vocabSize, true);
+}
+
+/** @throws DataError unless the labels are a target: a list of ids of its vocabulary, or −100, one at least */
+export function checkTarget(who: string, { labels }: Example, index: number, vocabSize: number | undefined): void {
+  const length = lengthOf(labels);
+  if (!length) {
+    const got = length === 0 ? 'none' : String(labels);
+    throw new DataError(`${who}: example ${index}: labels must be the target's ids, one at least, got ${got}`);
+  }
+  checkRange(`${who}: example ${index}: labels`, labels as ArrayLike<number>, vocabSize, true);
 }
 
 /** @throws DataError unless the label is a class, or −100 */

@@ -21,7 +21,7 @@ export interface CollatorOptions extends Limits {
  * // [-100, 6, 2, -100, 2, -100]
  */
 export function causalLmCollator(options: CollatorOptions = {}): Collator<Example, TextBatch> {
-  checkMaxLength('causalLmCollator', options);
+  checkMaxLength('causalLmCollator', options.maxLength);
   return (examples, indices) => {
     for (const [i, example] of examples.entries()) {
       checkInputIds('causalLmCollator', example, indices[i] ?? i, options);
@@ -40,7 +40,7 @@ export function causalLmCollator(options: CollatorOptions = {}): Collator<Exampl
  * @throws DataError from the collator, naming the example: no tokens, an id or a class out of range
  */
 export function classificationCollator(options: CollatorOptions = {}): Collator<Example, TextBatch> {
-  checkMaxLength('classificationCollator', options);
+  checkMaxLength('classificationCollator', options.maxLength);
   return (examples, indices) => {
     for (const [i, example] of examples.entries()) {
       checkInputIds('classificationCollator', example, indices[i] ?? i, options);
@@ -57,16 +57,21 @@ export function tokenLabels({ inputIds, labels, attentionMask }: Example, t: num
   return attentionMask?.[t] === 0 ? IGNORE_INDEX : inputIds[t]!;
 }
 
-export function checkMaxLength(who: string, { maxLength }: CollatorOptions): void {
+export function checkMaxLength(who: string, maxLength: number | undefined, name = 'maxLength'): void {
   if (maxLength === undefined || (Number.isInteger(maxLength) && maxLength >= 1)) return;
-  throw new RangeError(`${who}: maxLength must be a whole number of 1 or more, got ${maxLength}`);
+  throw new RangeError(`${who}: ${name} must be a whole number of 1 or more, got ${maxLength}`);
 }
 
-function paddedLength(examples: readonly Example[], { maxLength = Number.POSITIVE_INFINITY }: CollatorOptions): number {
+/** T: the longest example's tokens, `maxLength` at most. */
+export function paddedLength(
+  examples: readonly Pick<Example, 'inputIds'>[],
+  { maxLength = Number.POSITIVE_INFINITY }: { maxLength?: number | undefined },
+): number {
   return Math.min(maxLength, Math.max(...examples.map(({ inputIds }) => inputIds.length)));
 }
 
-function tokenInputs(examples: readonly Example[], length: number, { padTokenId = 0 }: CollatorOptions) {
+/** `inputIds` and `attentionMask`, `[B, length]`. */
+export function tokenInputs(examples: readonly Example[], length: number, { padTokenId = 0 }: CollatorOptions) {
   const mask = padded(examples, length, 0, ({ attentionMask }, t) => attentionMask?.[t] ?? 1);
   return {
     inputIds: padded(examples, length, padTokenId, ({ inputIds }, t) => inputIds[t]!),
@@ -75,7 +80,7 @@ function tokenInputs(examples: readonly Example[], length: number, { padTokenId 
 }
 
 /** `[B, length]` of `valueAt` where an example has a token, and `padding` after its end. */
-function padded(
+export function padded(
   examples: readonly Example[],
   length: number,
   padding: number,

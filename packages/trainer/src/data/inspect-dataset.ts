@@ -9,7 +9,7 @@ export interface DatasetReport {
   readonly trainedTokens: number;
   /** The same of each example. */
   readonly trainedPerExample: Int32Array;
-  /** Tokens of each example, as the collator cuts it. */
+  /** Tokens of each example, as the collator cuts it; the longer of source and target. */
   readonly lengths: Int32Array;
   /** Places of the examples that train nothing. */
   readonly untrained: readonly number[];
@@ -45,8 +45,9 @@ export function inspectDataset<E>(dataset: Dataset<E>, collator: Collator<E>, wh
   return { examples: dataset.length, trainedTokens, trainedPerExample, lengths, untrained };
 }
 
-/** The last axis of the inputs: tokens of a text, or whatever else the model is given. */
+/** The last axis of the inputs: tokens of a text, the longer of source and target, or whatever else the model is given. */
 function lengthOf({ inputs }: HostBatch): number {
   const first = inputs.inputIds ?? Object.values(inputs)[0];
-  return isHostTensor(first) ? (first.shape.at(-1) ?? 0) : 0;
+  const lengths = [first, inputs.labels].map((input) => (isHostTensor(input) ? (input.shape.at(-1) ?? 0) : 0));
+  return Math.max(...lengths);
 }

@@ -14,7 +14,7 @@ import { type Collator, IGNORE_INDEX, type PackedBatch } from './host-batch.js';
  * @throws DataError from the collator, naming the example
  */
 export function packedCollator(options: CollatorOptions & { maxLength: number }): Collator<Example, PackedBatch> {
-  checkMaxLength('packedCollator', options);
+  checkMaxLength('packedCollator', options.maxLength);
   const { maxLength, padTokenId = 0 } = options;
   return (examples, indices) => {
     for (const [i, example] of examples.entries()) {

@@ -1,0 +1,12 @@
+export type { BatchOptions } from './batch-options.js';
+export { ByteTokenizer } from './byte-tokenizer.js';
+export type { ChatMessage, ChatOptions, ChatTemplateOptions } from './chat/chat-message.js';
+export type { ChatEncoding } from './chat/encode-chat.js';
+export type { TextInput } from './encode-batch.js';
+export type { Encoding, Offset } from './encoding.js';
+export { TokenizerError } from './errors.js';
+export type { TextTokenizer } from './text-tokenizer.js';
+export { Tokenizer } from './tokenizer.js';
+export { type BpeTrainingOptions, trainBpe } from './training/train-bpe.js';
+export { trainWordPiece, type WordPieceTrainingOptions } from './training/train-word-piece.js';
+export type { Side, Truncation } from './truncation.js';

@@ -1,0 +1,3 @@
+import { testReadme } from '@burin/testing/readme';
+
+testReadme(new URL('../README.md', import.meta.url));
