@@ -1,5 +1,5 @@
 import type { LossKernels } from '../kernels/loss.js';
-import { expOf, log1pOf, logOf, sigmoidOf } from './functions.js';
+import { expOf, log1pOf, logOf, notANumber, sigmoidOf } from './functions.js';
 import { family, gpuKernel } from './kernel.js';
 import { type Launcher, view } from './launcher.js';
 import { present } from './small.js';
@@ -32,10 +32,12 @@ const crossEntropy = family((weighted: boolean, smoothed: boolean) =>
     { cols: 'Float', ignoreIndex: 'Float', smoothing: 'Float' },
     `const label = labels[this.thread.x];
      if (label === ignoreIndex) { return 0; }
+     if (label < 0 || label >= cols) { return notANumber(label); }
      let loss = (1 - smoothing) * (lse[this.thread.x] - logits[this.thread.x][label]);
      ${weighted ? 'loss = loss * weight[label];' : ''}
      ${smoothed ? 'loss = loss + smoothing / cols * smooth[this.thread.x];' : ''}
      return loss;`,
+    { functions: [notANumber] },
   ),
 );
 
@@ -46,13 +48,14 @@ const crossEntropyBackward = family((weighted: boolean) =>
     { cols: 'Float', ignoreIndex: 'Float', smoothing: 'Float' },
     `const label = labels[this.thread.y];
      if (label === ignoreIndex) { return 0; }
+     if (label < 0 || label >= cols) { return notANumber(label); }
      const p = expOf(logits[this.thread.y][this.thread.x] - lse[this.thread.y]);
      let hard = p;
      if (label === this.thread.x) { hard = p - 1; }
      ${weighted ? 'hard = hard * weight[label];' : ''}
      const smooth = ${weighted ? '(p * total[0] - weight[this.thread.x]) / cols' : 'p - 1 / cols'};
      return g[this.thread.y] * ((1 - smoothing) * hard + smoothing * smooth);`,
-    { functions: [expOf] },
+    { functions: [expOf, notANumber] },
   ),
 );
 
