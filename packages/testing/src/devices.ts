@@ -12,6 +12,9 @@ export const devices: readonly DeviceName[] = await openDevices(process.env.BURI
 async function openDevices(backend: string | undefined): Promise<DeviceName[]> {
   if (!backend) return ['cpu'];
   const { gpu } = await import('@burin/tensor/gpu');
-  await gpu({ backend: backend as BackendName });
-  return process.env.BURIN_GPU_ONLY ? ['gpu'] : ['cpu', 'gpu'];
+  const device = await gpu({ backend: backend as BackendName });
+  if (!process.env.BURIN_GPU_ONLY) return ['cpu', 'gpu'];
+  const { setDefaultDevice } = await import('@burin/tensor');
+  setDefaultDevice(device); // so that what a test makes without naming a device is there too
+  return ['gpu'];
 }
