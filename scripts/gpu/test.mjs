@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { countCases, countTests } from '../counts.mjs';
-import { findBrowser, gpuEnvironment, withDisplay } from './environment.mjs';
+import { findBrowser, gpuEnvironments, withDisplay } from './environment.mjs';
 
 const HINT = 'to run it: node scripts/gpu/install.mjs; see CONTRIBUTING.md';
 const NODE = [process.execPath, '--import', 'tsx', '--conditions=@burin/source'];
@@ -19,10 +19,8 @@ const SUITES = {
 
 /** Tests on a backend that Node reaches; then every conformance case. */
 function inNode(backend, wrap) {
-  const env = gpuEnvironment();
-  const probe = run(wrap([...NODE, 'scripts/gpu/probe.mjs', backend]), env, 'pipe');
-  const answer = `${probe.stdout ?? ''}${probe.error ?? ''}`.trim();
-  if (probe.error || probe.status === 2) return { skipped: answer };
+  const { env, answer, isMissing } = probe(backend, wrap);
+  if (isMissing) return { skipped: answer };
   console.log(answer);
   const [tests, cases] = [`reports/gpu-${backend}.json`, `reports/gpu-${backend}-conformance.json`];
   const { files, projects } = deviceTests();
@@ -31,6 +29,17 @@ function inNode(backend, wrap) {
   const conformance = ['conformance/src/main.ts', '--device', 'gpu', '--backend', backend, '--json', cases];
   run(wrap([...NODE, ...conformance]), env);
   return sum(countTests(tests), countCases(cases));
+}
+
+/** Opens the backend in each environment until one has it; the last answer says what was missing. */
+function probe(backend, wrap) {
+  let result;
+  for (const env of gpuEnvironments()) {
+    const { stdout, status, error } = run(wrap([...NODE, 'scripts/gpu/probe.mjs', backend]), env, 'pipe');
+    result = { env, answer: `${stdout ?? ''}${error ?? ''}`.trim(), isMissing: Boolean(error) || status === 2 };
+    if (!result.isMissing) return result;
+  }
+  return result;
 }
 
 function inBrowser(backend) {
