@@ -16,7 +16,7 @@ const STEPS = [
   ['kernels', 'node scripts/ensure-kernels.mjs'],
   ['types', 'tsc --noEmit && turbo run check --continue --output-logs=errors-only'],
   ['lint', 'biome ci .'],
-  ['imports', 'depcruise packages demo examples conformance bench --config .dependency-cruiser.cjs'],
+  ['imports', 'depcruise packages demo examples conformance bench browser --config .dependency-cruiser.cjs'],
   ['unused', 'knip --no-config-hints'],
   ['tests', `vitest run --reporter=default --reporter=json --outputFile.json=${TESTS}`, () => countTests(TESTS)],
   [

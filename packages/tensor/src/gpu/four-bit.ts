@@ -7,7 +7,7 @@ import { quotientOf, remainderOf } from './walk.js';
 export type FourBitType = 'nf4' | 'fp4';
 
 /** The number of each code, as assembly/four-bit.ts has them. */
-export const CODE_VALUES: Readonly<Record<FourBitType, readonly number[]>> = {
+const CODE_VALUES: Readonly<Record<FourBitType, readonly number[]>> = {
   nf4: [
     ...[-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635],
     ...[-0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634],
@@ -27,7 +27,7 @@ const ORDER: Readonly<Record<FourBitType, readonly number[]>> = {
 const FLOAT = 'Float' as const;
 
 /** Code number `place` (0 to 5) of six: the high half of the first byte comes first, the byte in the lowest bits. */
-export const nibbleOf = gpuFunction(
+const nibbleOf = gpuFunction(
   `function nibbleOf(six, place) {
     let down = ${2 ** -4};
     if (place > 0.5) { down = 1; }
@@ -42,7 +42,7 @@ export const nibbleOf = gpuFunction(
 );
 
 /** The number that a code stands for. */
-export const CODE_VALUE: Readonly<Record<FourBitType, GpuFunction>> = {
+const CODE_VALUE: Readonly<Record<FourBitType, GpuFunction>> = {
   nf4: valueFunction('nf4'),
   fp4: valueFunction('fp4'),
 };

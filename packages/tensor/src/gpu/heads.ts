@@ -38,7 +38,7 @@ export class Workspace {
 }
 
 /** Whether it lies as `[batch, heads, tokens, size]` without gaps. */
-export function isPacked({ strides, batch, heads, tokens, size }: Heads): boolean {
+function isPacked({ strides, batch, heads, tokens, size }: Heads): boolean {
   return (
     (tokens === 1 || strides.token === size) &&
     (heads === 1 || strides.head === tokens * size) &&
