@@ -16,6 +16,7 @@ await build({
   platform: 'node',
   target: 'node20',
   conditions: ['@burin/source'],
+  external: ['gpu.js'],
   logLevel: 'warning',
 });
 await import(`./dist/${program}.js`);

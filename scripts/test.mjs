@@ -1,59 +1,35 @@
 // What `pnpm test` runs: every check of the repository, one after the other, on to the end even where one fails.
 // The last line is `N passed, N failed`. A test and a conformance case count one each, and so does every other step.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { countCases, countTests, readReport } from './counts.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const SUMMARY = 'reports/summary.txt';
 const TESTS = 'reports/tests.json';
 const CONFORMANCE = 'reports/conformance.json';
+const GPU = 'reports/gpu.json';
 
 /** Name, command, and for the steps that count their own: how to read the counts. */
 const STEPS = [
   ['kernels', 'node scripts/ensure-kernels.mjs'],
   ['types', 'tsc --noEmit && turbo run check --continue --output-logs=errors-only'],
   ['lint', 'biome ci .'],
-  ['imports', 'depcruise packages demo examples conformance bench --config .dependency-cruiser.cjs'],
+  ['imports', 'depcruise packages demo examples conformance bench browser --config .dependency-cruiser.cjs'],
   ['unused', 'knip --no-config-hints'],
-  ['tests', `vitest run --reporter=default --reporter=json --outputFile.json=${TESTS}`, countTests],
+  ['tests', `vitest run --reporter=default --reporter=json --outputFile.json=${TESTS}`, () => countTests(TESTS)],
   [
     'conformance',
     `node --import tsx --conditions=@burin/source conformance/src/main.ts --json ${CONFORMANCE}`,
-    countCases,
+    () => countCases(CONFORMANCE),
   ],
+  ['gpu', 'node scripts/gpu/test.mjs', () => readReport(GPU)],
   ['build', 'turbo run build --continue --output-logs=errors-only'],
   ['packages', 'turbo run check:package --continue --output-logs=errors-only'],
   ['sizes', 'node scripts/size.mjs'],
   ['install', 'node scripts/install-one.mjs'],
 ];
-
-/** Type tests are among the tests. A file that does not load has no test of its own to fail, so it counts as one. */
-function countTests() {
-  const report = readReport(TESTS);
-  if (!report) return null;
-  const unloaded = report.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
-  return { passed: report.numPassedTests, failed: report.numFailedTests + unloaded.length };
-}
-
-/**
- * Cases that conformance/waiting.json names wait for later work: they fail the command `pnpm conformance`, but are no
- * failure of the code at hand. Any other case that is not passed is one.
- */
-function countCases() {
-  const report = readReport(CONFORMANCE);
-  if (!report) return null;
-  const waiting = new Set(readReport('conformance/waiting.json'));
-  const passed = report.cases.filter((one) => one.status === 'passed');
-  const failed = report.cases.filter((one) => one.status !== 'passed' && !waiting.has(one.name));
-  for (const { name } of passed)
-    if (waiting.has(name)) console.log(`${name} passes: take it off conformance/waiting.json`);
-  return { passed: passed.length, failed: failed.length, waiting: report.cases.length - passed.length - failed.length };
-}
-
-function readReport(file) {
-  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : null;
-}
 
 function runStep([name, command, count]) {
   console.log(`\n==== ${name}: ${command}`);
@@ -68,6 +44,7 @@ function runStep([name, command, count]) {
     passed: counts.passed,
     failed: counts.failed + (unexplained ? 1 : 0),
     waiting: counts.waiting,
+    skipped: counts.skipped,
   };
 }
 
@@ -83,9 +60,9 @@ if (unknown.length > 0) {
 const results = STEPS.filter(([name]) => only.length === 0 || only.includes(name)).map(runStep);
 
 console.log('\n==== summary');
-for (const { name, seconds, passed, failed, waiting } of results) {
+for (const { name, seconds, passed, failed, waiting, skipped } of results) {
   const verdict = failed > 0 ? 'FAIL' : 'ok  ';
-  const rest = waiting ? `, ${waiting} wait for later work` : '';
+  const rest = `${waiting ? `, ${waiting} wait for later work` : ''}${skipped ? `, ${skipped} skipped` : ''}`;
   console.log(`${verdict} ${name.padEnd(12)} ${seconds.padStart(6)} s  ${passed} passed, ${failed} failed${rest}`);
 }
 const passed = results.reduce((sum, result) => sum + result.passed, 0);

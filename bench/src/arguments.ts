@@ -10,12 +10,14 @@ export interface Options {
   /** Null: what the environment says. */
   readonly blas: string | null;
   readonly peers: boolean;
+  /** Of `gpu`: null is the best there is. */
+  readonly backend: string | null;
   /** The baseline to compare with. */
   readonly compare: string | null;
 }
 
 const USAGE =
-  'usage: pnpm bench [NAME] [--json FILE] [--threads N] [--blas auto|off|LIBRARY] [--peers] [--compare [FILE]]';
+  'usage: pnpm bench [NAME] [--json FILE] [--threads N] [--blas auto|off|LIBRARY] [--peers] [--compare [FILE]]; pnpm bench gpu [--backend webgpu|headlessgl]';
 
 /** @throws RangeError that says what to write instead */
 export function parseArguments(args: readonly string[], baseline: string): Options {
@@ -27,6 +29,7 @@ export function parseArguments(args: readonly string[], baseline: string): Optio
     threads: threadCount(values.threads),
     blas: values.blas ?? null,
     peers: values.peers ?? false,
+    backend: values.backend ?? null,
     compare: values.compare ?? null,
   };
 }
@@ -42,7 +45,14 @@ function namedBaseline(args: readonly string[], baseline: string): string[] {
 
 function parse(args: string[]) {
   const text = { type: 'string' } as const;
-  const options = { json: text, threads: text, blas: text, compare: text, peers: { type: 'boolean' } } as const;
+  const options = {
+    json: text,
+    threads: text,
+    blas: text,
+    compare: text,
+    backend: text,
+    peers: { type: 'boolean' },
+  } as const;
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (cause) {

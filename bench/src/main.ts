@@ -14,6 +14,7 @@ const BASELINE = fileURLToPath(new URL('../baseline.jsonl', import.meta.url));
 const BAD_USAGE = 2;
 
 async function bench(options: Options): Promise<void> {
+  if (options.prefix === 'gpu') return benchOnGpu(options);
   setEngine(options);
   const baseline =
     options.compare === null ? null : parseRecords(await readFile(options.compare, 'utf8'), options.compare);
@@ -32,6 +33,17 @@ async function bench(options: Options): Promise<void> {
   }
   if (options.json !== null)
     await writeFile(options.json, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+}
+
+async function benchOnGpu({ backend, json }: Options): Promise<void> {
+  const { benchGpu } = await import('./gpu.js');
+  const records: BenchRecord[] = [];
+  console.log(tableHead(false));
+  await benchGpu(backend, (record) => {
+    if (records.push(record) === 1) console.log(record.engine);
+    console.log(tableRow(record, undefined));
+  });
+  if (json !== null) await writeFile(json, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
 }
 
 /** The device reads these when it is first asked for, which is later. */

@@ -5,12 +5,28 @@ const parse = (...args: string[]) => parseArguments(args, 'baseline.jsonl');
 
 describe('the command line', () => {
   it('measures everything by default', () => {
-    expect(parse()).toEqual({ prefix: '', json: null, threads: null, blas: null, peers: false, compare: null });
+    expect(parse()).toEqual({
+      prefix: '',
+      json: null,
+      threads: null,
+      blas: null,
+      peers: false,
+      backend: null,
+      compare: null,
+    });
   });
 
   it('takes a name and options in any order', () => {
     expect(parse('--', '--threads', '2', 'product/nt', '--blas', 'off', '--json', 'out.jsonl', '--peers')).toEqual({
-      ...{ prefix: 'product/nt', json: 'out.jsonl', threads: 2, blas: 'off', peers: true, compare: null },
+      ...{
+        prefix: 'product/nt',
+        json: 'out.jsonl',
+        threads: 2,
+        blas: 'off',
+        peers: true,
+        backend: null,
+        compare: null,
+      },
     });
   });
 

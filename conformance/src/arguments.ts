@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { BackendName } from '@burin/tensor/gpu';
 
 /** What the command was asked to do. */
 export interface Options {
@@ -8,18 +9,24 @@ export interface Options {
   readonly prefix: string;
   /** A file for the results. */
   readonly json: string | null;
+  readonly device: 'cpu' | 'gpu';
+  /** The GPU's backend; null: the best there is. */
+  readonly backend: BackendName | null;
 }
 
-const USAGE = 'usage: pnpm conformance [--dir DIR] [--device cpu|gpu] [--case PREFIX] [--json FILE]';
+const USAGE =
+  'usage: pnpm conformance [--dir DIR] [--device cpu|gpu] [--backend webgpu|headlessgl] [--case PREFIX] [--json FILE]';
 
 /** @throws RangeError that says what to write instead */
 export function parseArguments(args: readonly string[], defaultDir: string): Options {
-  const { dir = defaultDir, device = 'cpu', case: prefix = '', json = null } = parse(args);
-  if (device === 'gpu') {
-    throw new RangeError("conformance: there is no device 'gpu' yet: expected cpu; leave out --device");
+  const { dir = defaultDir, device = 'cpu', backend = null, case: prefix = '', json = null } = parse(args);
+  if (device !== 'cpu' && device !== 'gpu') {
+    throw new RangeError(`conformance: --device must be cpu or gpu, got ${device}; ${USAGE}`);
   }
-  if (device !== 'cpu') throw new RangeError(`conformance: --device must be cpu or gpu, got ${device}; ${USAGE}`);
-  return { dir, prefix, json };
+  if (backend !== null && device !== 'gpu') {
+    throw new RangeError(`conformance: --backend is the GPU's: expected --device gpu beside it; ${USAGE}`);
+  }
+  return { dir, prefix, json, device, backend: backend as BackendName | null };
 }
 
 function parse(args: readonly string[]) {
@@ -27,7 +34,7 @@ function parse(args: readonly string[]) {
   try {
     // pnpm passes on the `--` that some people put before the options
     const own = args[0] === '--' ? args.slice(1) : [...args];
-    return parseArgs({ args: own, options: { dir: text, device: text, case: text, json: text } }).values;
+    return parseArgs({ args: own, options: { dir: text, device: text, backend: text, case: text, json: text } }).values;
   } catch (cause) {
     throw new RangeError(`conformance: ${(cause as Error).message}; ${USAGE}`, { cause });
   }

@@ -80,21 +80,36 @@ describe('the command', () => {
     expect(wrong.stderr).toBe(`conformance: no case in ${copy.dir} begins with 'loses': its groups are losses\n`);
   });
 
-  it('refuses a GPU, which there is not yet', () => {
-    const { status, stderr } = conformance('--device', 'gpu');
-    expect(stderr).toBe("conformance: there is no device 'gpu' yet: expected cpu; leave out --device\n");
+  it('wants --backend beside --device gpu', () => {
+    const { status, stderr } = conformance('--backend', 'webgpu');
+    expect(stderr).toContain("conformance: --backend is the GPU's: expected --device gpu beside it");
+    expect(status).toBe(2);
+  });
+
+  it('says which GPU backends there are', () => {
+    const { status, stderr } = conformance('--device', 'gpu', '--backend', 'cuda');
+    expect(stderr).toBe("gpu: backend must be 'webgpu', 'webgl2' or 'headlessgl', got 'cuda'\n");
     expect(status).toBe(2);
   });
 });
 
 describe('arguments', () => {
   it('have defaults', () => {
-    expect(parseArguments([], 'fixtures')).toEqual({ dir: 'fixtures', prefix: '', json: null });
+    expect(parseArguments([], 'fixtures')).toEqual({
+      dir: 'fixtures',
+      prefix: '',
+      json: null,
+      device: 'cpu',
+      backend: null,
+    });
     expect(parseArguments(['--', '--dir=x', '--case', 'a', '--json', 'b'], 'fixtures')).toEqual({
       dir: 'x',
       prefix: 'a',
       json: 'b',
+      device: 'cpu',
+      backend: null,
     });
+    expect(parseArguments(['--device', 'gpu', '--backend', 'webgpu'], '')).toMatchObject({ backend: 'webgpu' });
   });
 
   it('that are not known are refused', () => {

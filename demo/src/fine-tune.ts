@@ -2,7 +2,7 @@ import { applyLora, type LoraModel, trainableParameters } from '@burin/lora';
 import { LlamaForCausalLM, LlamaForSequenceClassification, labelTensor, tokenBatch } from '@burin/models';
 import { AdamW, type PagingStatistics } from '@burin/optim-paged';
 import { quantizeModel } from '@burin/quant-nf4';
-import { cpu, Generator, scope } from '@burin/tensor';
+import { defaultDevice, Generator, scope } from '@burin/tensor';
 import type { TextTokenizer } from '@burin/tokenizers';
 import {
   classificationCollator,
@@ -74,7 +74,7 @@ export async function fineTune(
   task: Task,
   { model, lora }: Awaited<ReturnType<typeof prepare>>,
 ): Promise<FineTuned> {
-  const { memory: device } = cpu();
+  const { memory: device } = defaultDevice();
   const { decayed, notDecayed } = decayGroups(model);
   const groups = [
     { params: decayed, weightDecay: 0.01 },
@@ -83,6 +83,7 @@ export async function fineTune(
   const optimizer = new AdamW(groups, { lr: method.learningRate, pageBytes: PAGE_BYTES });
   const budgetBytes = method.paged ? tightBudget(model, task) : Number.POSITIVE_INFINITY;
   const curve: { step: number; loss: number }[] = [];
+  const steps = Math.ceil(task.train.length / task.batchSize);
   const trainer = new Trainer({
     model,
     optimizer,
@@ -96,7 +97,7 @@ export async function fineTune(
       learningRate: method.learningRate,
       lrSchedulerType: 'linear',
       warmupRatio: 0.1,
-      loggingSteps: 20,
+      loggingSteps: steps < FEW_STEPS ? 1 : 20,
       seed: SEED,
     },
     callbacks: [
@@ -135,6 +136,9 @@ export async function fineTune(
 
 const PAGE_BYTES = 64 * 1024;
 
+/** Of so short a run every step is logged. */
+const FEW_STEPS = 100;
+
 /** The base with a new head that has learned nothing. */
 export async function scoreUntrained(task: Task): Promise<Scores> {
   const { model } = await prepare({ ...METHODS[2]! }, task);
@@ -160,7 +164,7 @@ function collatorOf({ tokenizer }: Task) {
  * optimizer's state, which has to move out, and comes back for the update.
  */
 function tightBudget(model: LlamaForSequenceClassification, task: Task): number {
-  const { memory } = cpu();
+  const { memory } = defaultDevice();
   const longest = [...task.train].sort((a, b) => b.inputIds.length - a.inputIds.length).slice(0, task.batchSize);
   memory.resetPeak();
   scope(() => {

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { resourceUsage } from 'node:process';
 import { saveAdapter, trainableParameters } from '@burin/lora';
+import { defaultDevice, setDefaultDevice } from '@burin/tensor';
 import { ByteTokenizer, type TextTokenizer, Tokenizer } from '@burin/tokenizers';
 import { type Example, formatBytes } from '@burin/trainer';
 import { majorityGuess, naiveBayes, type Scores } from './baselines.js';
@@ -26,6 +27,7 @@ if (settings) await run(settings);
 
 async function run(settings: Settings): Promise<void> {
   const started = performance.now();
+  if (settings.device === 'gpu') await useGpu(settings.backend);
   await mkdir(settings.out, { recursive: true });
 
   heading(1, 'Real mails');
@@ -48,6 +50,7 @@ async function run(settings: Settings): Promise<void> {
     test: examplesOf(test, tokenizer),
     batchSize: settings.batchSize,
   };
+  console.log(`device: ${defaultDevice().describe()}`);
   console.log(`base: ${settings.base}, ${formatBytes(await folderBytes(settings.base))} on disk`);
   rows.push({ name: 'untrained head', scores: await scoreUntrained(task) });
 
@@ -78,7 +81,14 @@ async function run(settings: Settings): Promise<void> {
   heading(6, 'What came of it');
   const table = tableOf(rows);
   console.log(textTable(table));
+  if (settings.beside !== null) await compareCurves(settings.beside, tuned);
   await writeReports(settings, { rows, table, tuned, readBack: readBack!, mails, started });
+}
+
+/** Models, batches and optimizer state are on the GPU from now on. */
+async function useGpu(backend: Settings['backend']): Promise<void> {
+  const { gpu } = await import('@burin/tensor/gpu');
+  setDefaultDevice(await gpu(backend === null ? {} : { backend }));
 }
 
 function heading(step: number | string, text: string): void {
@@ -177,6 +187,21 @@ function tableOf(rows: readonly Row[]): string[][] {
     ]),
   ];
 }
+
+/** How far the losses are from those of another run with the same settings. */
+async function compareCurves(file: string, tuned: readonly FineTuned[]): Promise<void> {
+  const { methods } = JSON.parse(await readFile(file, 'utf8')) as { methods: { name: string; curve: Curve }[] };
+  for (const { method, curve } of tuned) {
+    const other = methods.find(({ name }) => name === method.name)?.curve ?? [];
+    if (other.length !== curve.length) throw new RangeError(`--beside: ${file} is of a run with other settings`);
+    const gaps = curve.map(({ loss }, i) => Math.abs(loss - other[i]!.loss));
+    console.log(
+      `${method.name}: ${gaps.length} losses, at most ${Math.max(...gaps).toExponential(1)} from those of ${file}`,
+    );
+  }
+}
+
+type Curve = FineTuned['curve'];
 
 interface Outcome {
   rows: readonly Row[];

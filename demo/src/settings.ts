@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type { BackendName } from '@burin/tensor/gpu';
 
 /** Bytes (or tokens, of another base) that the model reads of a mail. */
 export const CONTEXT = 256;
@@ -13,15 +14,22 @@ export interface Settings {
   trainMails: number;
   testMails: number;
   batchSize: number;
+  device: 'cpu' | 'gpu';
+  backend: BackendName | null; // of the GPU; null is the best there is
+  beside: string | null; // figures of another run
 }
 
 const USAGE = `pnpm demo [--base DIR] [--out DIR] [--json FILE] [--train N] [--test N]
+          [--device cpu|gpu] [--backend webgpu|headlessgl] [--beside FILE]
 
   --base DIR   a Hugging Face folder of a Llama to start from (default: the checkpoint in demo/base)
   --out DIR    where the report, the adapter and the merged model are written (default: demo/out)
   --json FILE  all figures as JSON
   --train N    mails to fine-tune on (default 1500)
-  --test N     mails to measure on, 500 at most (default 500)`;
+  --test N     mails to measure on, 500 at most (default 500)
+  --device D   cpu (default) or gpu; a GPU that is not there is an error
+  --backend B  the GPU's backend: webgpu or headlessgl (default: the best there is)
+  --beside F   figures that --json wrote in another run: how far this run's losses are from those`;
 
 /** @returns null where help was asked for and printed; throws for an option that there is not */
 export function readSettings(args: readonly string[]): Settings | null {
@@ -34,6 +42,9 @@ export function readSettings(args: readonly string[]): Settings | null {
       json: { type: 'string' },
       train: { type: 'string', default: '1500' },
       test: { type: 'string', default: String(SPLIT.testSize) },
+      device: { type: 'string', default: 'cpu' },
+      backend: { type: 'string' },
+      beside: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -48,7 +59,15 @@ export function readSettings(args: readonly string[]): Settings | null {
     trainMails: count('--train', values.train, 16, Number.MAX_SAFE_INTEGER),
     testMails: count('--test', values.test, 8, SPLIT.testSize),
     batchSize: 8,
+    device: checkDevice(values.device),
+    backend: (values.backend as BackendName | undefined) ?? null,
+    beside: values.beside ?? null,
   };
+}
+
+function checkDevice(name: string): 'cpu' | 'gpu' {
+  if (name === 'cpu' || name === 'gpu') return name;
+  throw new RangeError(`--device: expected cpu or gpu, got ${name}`);
 }
 
 function count(name: string, text: string, least: number, most: number): number {

@@ -1,3 +1,9 @@
+import { defineConfig } from 'tsup';
 import { library } from '../../tsup.base.js';
 
-export default library;
+// Two entries over shared chunks, so that a DeviceError or the CPU device is the same to both.
+export default defineConfig({
+  ...library,
+  entry: { index: 'src/index.ts', 'gpu/index': 'src/gpu/index.ts' },
+  splitting: true,
+});

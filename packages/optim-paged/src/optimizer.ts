@@ -101,9 +101,19 @@ export abstract class Optimizer<H extends { lr: number }> {
       for (const entry of stateful) entry.step++;
       for (const entry of active) if (!stateful.has(entry)) this.#updateWhole(entry);
       await this.#walk(pages, stateful);
+      await this.#prepareToLeave();
     } finally {
       this.#running = false;
     }
+  }
+
+  /**
+   * Under a budget the next forward pass may want the room of the pages. A device that cannot be read in the middle of an
+   * allocation has them copied to the host now, so that they can leave then.
+   */
+  async #prepareToLeave(): Promise<void> {
+    const device = this.#parameters.entries[0]?.parameter.device;
+    if (device && !device.readNow && Number.isFinite(device.memory.budget)) await this.#pool.flush();
   }
 
   /**

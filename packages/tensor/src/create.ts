@@ -124,7 +124,7 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
 export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
   checkShape(shape, 'empty');
   const { dtype = 'float32' } = options;
-  const storage = new Storage(resolveDevice(options.device), sizeOf(shape) * BYTES[dtype], { deferred: true });
+  const storage = new Storage(resolveDevice(options.device), sizeOf(shape) * BYTES[dtype], dtype, { deferred: true });
   return withGradient(new Tensor(storage, shape, dtype), options);
 }
 

@@ -20,7 +20,7 @@ export {
   zeros,
 } from './create.js';
 export type { Device, DeviceBuffer } from './device.js';
-export { type DeviceLike, resolveDevice, withDevice } from './devices.js';
+export { type DeviceLike, defaultDevice, resolveDevice, setDefaultDevice, withDevice } from './devices.js';
 export { DryDevice } from './dry-device.js';
 export { BYTES, type DType, isFloating } from './dtype.js';
 export { DeviceError, DtypeError, LifetimeError, ShapeError } from './errors.js';

@@ -1,4 +1,5 @@
 import type { DeviceBuffer } from './device.js';
+import type { DType } from './dtype.js';
 
 /** What a listener is told before an allocation that would exceed the budget. */
 export interface MemoryPressure {
@@ -31,7 +32,11 @@ export interface DeviceMemory {
   resetPeak(): void;
   /** Calls `listener` before an allocation would exceed the budget; returns the function that takes it off again. */
   onPressure(listener: PressureListener): () => void;
-  /** @throws MemoryError if it does not fit the budget once every listener has been told */
-  allocate(byteLength: number): DeviceBuffer;
+  /**
+   * @param byteLength - as the host counts: elements times the bytes of one
+   * @param dtype - what the elements are; a device may keep them wider than the host does. Default: float32
+   * @throws MemoryError if it does not fit the budget once every listener has been told
+   */
+  allocate(byteLength: number, dtype?: DType): DeviceBuffer;
   free(buffer: DeviceBuffer): void;
 }

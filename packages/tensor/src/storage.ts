@@ -1,4 +1,5 @@
 import type { Device, DeviceBuffer } from './device.js';
+import type { DType } from './dtype.js';
 
 /**
  * Device memory shared by the tensors that look at it: a reshape has its own Tensor and the same Storage. Freed when the
@@ -10,16 +11,18 @@ export class Storage {
   references = 1;
   version = 0;
   private held: DeviceBuffer | null;
+  readonly #dtype: DType;
 
   /** @param options.deferred - take the memory when it is first asked for. Default: at once. */
-  constructor(device: Device, byteLength: number, { deferred = false }: { deferred?: boolean } = {}) {
+  constructor(device: Device, byteLength: number, dtype: DType, { deferred = false }: { deferred?: boolean } = {}) {
     this.device = device;
     this.byteLength = byteLength;
-    this.held = deferred ? null : device.memory.allocate(byteLength);
+    this.#dtype = dtype;
+    this.held = deferred ? null : device.memory.allocate(byteLength, dtype);
   }
 
   get buffer(): DeviceBuffer {
-    this.held ??= this.device.memory.allocate(this.byteLength);
+    this.held ??= this.device.memory.allocate(this.byteLength, this.#dtype);
     return this.held;
   }
 

@@ -53,7 +53,7 @@ export class Tensor {
 
   /** Uninitialised memory: for operations, which fill it. */
   static allocate(shape: Shape, dtype: DType, device: Device): Tensor {
-    return new Tensor(new Storage(device, sizeOf(shape) * BYTES[dtype]), shape, dtype);
+    return new Tensor(new Storage(device, sizeOf(shape) * BYTES[dtype], dtype), shape, dtype);
   }
 
   get device(): Device {

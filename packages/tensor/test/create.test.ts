@@ -52,7 +52,7 @@ describe('tensor', () => {
     expect(() => zeros([-1])).toThrow('a shape holds whole numbers of 0 or more, got [-1]');
   });
   it('names the device that is not there', () => {
-    expect(() => zeros([1], { device: 'gpu' as never })).toThrow("expected 'cpu' or an opened Device, got 'gpu'");
+    expect(() => zeros([1], { device: 'tpu' as never })).toThrow("expected 'cpu', 'gpu' or an opened Device, got 'tpu'");
   });
   it('keeps shapes with a length of 0', async () => {
     expect((await zeros([0, 3]).data()).length).toBe(0);

@@ -7,6 +7,8 @@ export { devices } from './devices.js';
 export { expectFixture, fixtureTensor } from './fixture-tensors.js';
 export type { Fixture, FixtureManifest } from './fixtures.js';
 export { fixtureCases, readFixture } from './fixtures.js';
+export type { GpuBackend } from './gpu-backends.js';
+export { gpuBackends } from './gpu-backends.js';
 export { dot, numericGradient } from './numeric-gradient.js';
 export type { SeededRandom } from './seeded-random.js';
 export { seededRandom } from './seeded-random.js';

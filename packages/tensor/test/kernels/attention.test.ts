@@ -65,6 +65,12 @@ const CASES: Record<string, AttentionCase> = {
   'many blocks': { batch: 1, queries: 130, keys: 130, headDim: 17, windowRight: 0 },
   'many blocks, cross': { batch: 1, queries: 65, keys: 197, headDim: 8, heads: 2, kvHeads: 1 },
   'many blocks, window': { batch: 1, queries: 150, windowLeft: 20, windowRight: 0, headDim: 6 },
+  // a GPU takes 4 M scores at a time
+  'more scores than a GPU takes at once': {
+    ...{ batch: 1, heads: 2, kvHeads: 1, queries: 1501, headDim: 3, windowLeft: 40, windowRight: 3, dropout: 0.1 },
+    ...{ bias: normals(1501, 4), biasStrides: { batch: 0, head: 0, token: 0 } },
+    stream: { seedLow: 5, seedHigh: 1, offsetLow: 7, offsetHigh: 0 },
+  },
   'wide heads': { batch: 1, queries: 9, headDim: 128, heads: 1 },
   'everything at once': {
     ...{

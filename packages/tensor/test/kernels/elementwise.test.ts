@@ -1,7 +1,7 @@
 import { devices, ulpDistance } from '@burin/testing';
 import { fc, it as property } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { awayFromZero, contiguousStrides, dirty, LONG, normals, positives, SIZES } from './inputs.js';
+import { awayFromZero, contiguousStrides, dirty, LONG, normals, positives, SIZES, withoutFlushed } from './inputs.js';
 import { expectGradient, output, reference } from './reference-forward.js';
 import { expectLikeReference, kernelsOf } from './run-kernel.js';
 import { ELEMENTARY, EXACT_ROUNDING, gradientOf, ROUNDING } from './tolerances.js';
@@ -40,6 +40,9 @@ function toleranceOf(op: UnaryOp) {
   return ELEMENTARIES.includes(op) ? ELEMENTARY : ACTIVATION;
 }
 
+/** A GPU has no float64 to reduce the argument of sine and cosine with. */
+const FAR_ON_A_GPU = 8000;
+
 /** `x` such that `op` is smooth there. */
 function inputsOf(op: UnaryOp, size: number, seed: number): Float32Array {
   return POSITIVE_ONLY.includes(op) ? positives(size, seed) : awayFromZero(size, seed);
@@ -75,7 +78,9 @@ describe.each(devices)('unary on %s', (device) => {
   });
 
   it.each(EXACT)('%s passes NaN on and knows the infinities, both zeros and subnormal numbers', async (op) => {
-    const x = Float32Array.of(NaN, Infinity, -Infinity, 0, -0, 1e-40, -1e-40, 3e38, -3e38);
+    const awkward = [NaN, Infinity, -Infinity, 0, -0, 1e-40, -1e-40, 3e38, -3e38];
+    const usual = op === 'reciprocal' ? awkward.map((value) => 1 / value) : awkward;
+    const x = Float32Array.from(withoutFlushed(device, awkward, usual));
     await expectLikeReference(device, EXACT_ROUNDING, 'unary', op, x, dirty(x.length), x.length, PARAMETER);
   });
 
@@ -94,15 +99,18 @@ describe.each(devices)('unary on %s', (device) => {
     ['geluTanh', [NaN, Infinity, 0, -0, 1e-40, 30, -5]],
     ['quickGelu', [NaN, Infinity, 0, -0, 1e-40, 30, -5]],
   ])('%s at the ends of its domain', async (op, values) => {
-    const x = Float32Array.from(values);
+    const far = device === 'gpu' && (op === 'sin' || op === 'cos') ? FAR_ON_A_GPU : Infinity;
+    const x = Float32Array.from(
+      withoutFlushed(device, values).filter((value) => !(Math.abs(value) > far && value ** 2 < Infinity)),
+    );
     const nearZero = { rtol: ACTIVATION.rtol, atol: 2 ** -126 }; // subnormal results may be flushed
     await expectLikeReference(device, nearZero, 'unary', op, x, dirty(x.length), x.length, 1);
   });
 
   it('powScalar takes any exponent', async () => {
-    const x = Float32Array.of(0, 0.5, 1, 2, 9, -2, -0.5, 1e-40, NaN);
+    const x = Float32Array.from(withoutFlushed(device, [0, 0.5, 1, 2, 9, -2, -0.5, 1e-40, NaN]));
     for (const exponent of [-2, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4]) {
-      await expectLikeReference(device, ELEMENTARY, 'unary', 'powScalar', x, dirty(9), 9, exponent);
+      await expectLikeReference(device, ELEMENTARY, 'unary', 'powScalar', x, dirty(x.length), x.length, exponent);
     }
   });
 

@@ -1,7 +1,7 @@
 import { devices } from '@burin/testing';
 import { fc, it as property } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
-import { contiguousStrides, dirty, normals, SIZES } from './inputs.js';
+import { contiguousStrides, dirty, keptBy, normals, SIZES } from './inputs.js';
 import { reference } from './reference-forward.js';
 import { expectLikeReference, kernelsOf } from './run-kernel.js';
 import { EXACT_ROUNDING, sumOf } from './tolerances.js';
@@ -76,12 +76,17 @@ describe.each(devices)('cast on %s', (device) => {
   it.each(pairs)('from %s to %s', async (from, to) => {
     for (const size of [0, ...SIZES, AWKWARD.length]) {
       const values = size === AWKWARD.length ? AWKWARD : normals(size, size, 40);
-      await expectLikeReference(device, EXACT, 'cast', stored(from, values), from, storage(to, size), to, size);
+      const kept = stored(from, keptBy(device, values));
+      const x = kept instanceof Int32Array ? keptBy(device, kept) : kept;
+      await expectLikeReference(device, EXACT, 'cast', x, from, storage(to, x.length), to, x.length);
     }
   });
 
   it.each(['float16', 'bfloat16'] as const)('widens all 65,536 numbers of %s', async (from) => {
-    const x = Uint16Array.from({ length: 65536 }, (_, bits) => bits);
+    const all = Uint16Array.from({ length: 65536 }, (_, bits) => bits);
+    const value = (bits: number) => Math.abs(reference.decodeHalf(from, bits));
+    // a GPU keeps no subnormal float32, which some of bfloat16 are, and no bits of a NaN
+    const x = device === 'cpu' ? all : all.filter((bits) => bits % 0x8000 === 0 || value(bits) >= 2 ** -126);
     await expectLikeReference(device, EXACT, 'cast', x, from, dirty(x.length), 'float32', x.length);
   });
 
@@ -90,7 +95,8 @@ describe.each(devices)('cast on %s', (device) => {
     const middles = exact.map((value, i) => (value + (exact[i + 1] ?? value)) / 2); // ties
     const bits = new Int32Array(middles.buffer);
     for (const nudge of [-1, 0, 1]) {
-      const x = new Float32Array(bits.map((b) => b + nudge).buffer).filter((value) => !Number.isNaN(value));
+      const numbers = new Float32Array(bits.map((b) => b + nudge).buffer).filter((value) => !Number.isNaN(value));
+      const x = keptBy(device, numbers);
       await expectLikeReference(device, EXACT, 'cast', x, 'float32', new Uint16Array(x.length), to, x.length);
     }
   });
@@ -98,7 +104,7 @@ describe.each(devices)('cast on %s', (device) => {
   property.prop([fc.array(fc.float(), { maxLength: 40 }), fc.constantFrom(...DTYPES)], { seed: 1, numRuns: 100 })(
     'converts any float32',
     async (values, to) => {
-      const x = Float32Array.from(values);
+      const x = keptBy(device, Float32Array.from(values));
       await expectLikeReference(device, EXACT, 'cast', x, 'float32', storage(to, x.length), to, x.length);
     },
   );
@@ -106,7 +112,7 @@ describe.each(devices)('cast on %s', (device) => {
   property.prop([fc.array(fc.integer(), { maxLength: 40 }), fc.constantFrom(...DTYPES)], { seed: 1, numRuns: 100 })(
     'converts any int32',
     async (values, to) => {
-      const x = Int32Array.from(values);
+      const x = keptBy(device, Int32Array.from(values));
       await expectLikeReference(device, EXACT, 'cast', x, 'int32', storage(to, x.length), to, x.length);
     },
   );
@@ -182,7 +188,7 @@ describe.each(devices)('gatherRows on %s', (device) => {
   });
 
   it('clamps an id outside the table into it', async () => {
-    const ids = Int32Array.of(-1, 3, 2 ** 31 - 1, -(2 ** 31), 2);
+    const ids = keptBy(device, Int32Array.of(-1, 3, 2 ** 31 - 1, -(2 ** 31), 2));
     await expectLikeReference(device, EXACT, 'gatherRows', normals(9, 1), 'float32', ids, dirty(15), 5, 3, 3);
   });
 

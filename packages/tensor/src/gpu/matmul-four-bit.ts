@@ -1,0 +1,197 @@
+import type { DeviceBuffer } from '../device.js';
+import type { FourBitWeight } from '../kernels/quantization.js';
+import { CODE_VALUES, type FourBitType, weightAt, weightFunctions } from './four-bit.js';
+import { family, gpuKernel, type WgslKernel } from './kernel.js';
+import { type Launcher, type Scratch, view } from './launcher.js';
+import { runProduct } from './product.js';
+import { TILE, TILE_PARAMETERS, tileCode, tileGroups, tileParameters } from './product-wgsl.js';
+
+/** `y[m, out] = x[m, in] · Wᵀ (+ bias)`, or with `transpose` `y[m, in] = x[m, out] · W`: kernels/quantization.ts. */
+export interface FourBitProduct {
+  readonly x: DeviceBuffer;
+  readonly weight: FourBitWeight;
+  readonly scales: DeviceBuffer | Scratch; // one a block
+  readonly bias: DeviceBuffer | null;
+  readonly y: DeviceBuffer;
+  readonly m: number;
+  readonly outFeatures: number;
+  readonly inFeatures: number;
+  readonly transpose: boolean;
+  readonly accumulate: boolean;
+}
+
+/** Writes numbers `start .. start + count` of the flattened weight to scratch. */
+export type Decode = (to: Scratch, start: number, count: number) => void;
+
+/** At most this many numbers of a weight are decoded at a time on GL: 4 MB. */
+const PANEL = 1 << 20;
+
+/**
+ * WebGPU decodes while it loads tiles. GL has no memory that threads share, so that it decodes a panel of rows once, and
+ * multiplies by it four floats a read; a single row of x decodes as it goes.
+ */
+export function runFourBitProduct(launcher: Launcher, product: FourBitProduct, decode: Decode): void {
+  const { m } = product;
+  if (launcher.webGpu) {
+    if (m >= TILE / 8) runTiled(launcher, product);
+    else runDecoding(launcher, product);
+  } else if (m > 1) runPanels(launcher, product, decode);
+  else runDecoding(launcher, product);
+}
+
+/** Decodes inside the sum, for each row of x anew. */
+const decodingProduct = family((type: FourBitType, transpose: boolean, bias: boolean, accumulate: boolean) =>
+  gpuKernel(
+    `decodingProduct(${type},${transpose},${bias},${accumulate})`,
+    ['x', 'packed', 'scales', ...(bias ? ['bias'] : []), ...(accumulate ? ['c'] : [])],
+    { blockSize: 'Integer', inFeatures: 'Integer', k: 'Integer' },
+    `let sum = 0;
+     for (let t = 0; t < k; t++) {
+       sum += x[0][this.thread.y][t] * (${weightAt(transpose ? 't * inFeatures + this.thread.x' : 'this.thread.x * inFeatures + t')});
+     }
+     return sum${bias ? ' + bias[this.thread.x]' : ''}${accumulate ? ' + c[0][this.thread.y][this.thread.x]' : ''};`,
+    { functions: weightFunctions(type) },
+  ),
+);
+
+function runDecoding(launcher: Launcher, product: FourBitProduct): void {
+  const { x, weight, scales, bias, y, m, inFeatures, transpose, accumulate } = product;
+  const [n, k] = sizesOf(product);
+  const kernel = decodingProduct(weight.type, transpose, bias !== null, accumulate);
+  const inputs = [view(x, k), weight.packed, scales];
+  if (bias) inputs.push(bias);
+  if (accumulate) inputs.push(view(y, n));
+  launcher.launch(kernel, y, [n, m, 1], inputs, [weight.blockSize, inFeatures, k]);
+}
+
+const tiledFourBit = family((type: FourBitType, transpose: boolean, bias: boolean): WgslKernel => {
+  const binding = (at: number, name: string) => `@group(0) @binding(${at}) var<storage, read> ${name} : array<f32>;`;
+  return {
+    name: `tiledFourBit(${type},${transpose},${bias})`,
+    inputs: bias ? 4 : 3,
+    outputs: 1,
+    code: tileCode({
+      parameters: `${TILE_PARAMETERS}, in_features : u32, block_size : u32, spare2 : u32, spare3 : u32`,
+      declarations: `
+${binding(2, 'packed')}
+${binding(3, 'scales')}
+${bias ? binding(4, 'bias') : ''}
+const CODES = array<f32, 16>(${CODE_VALUES[type].map((value) => `${Math.fround(value)}f`).join(', ')});
+var<workgroup> codes : array<f32, 16>;
+fn at_b(z : u32, t : u32, j : u32) -> f32 {
+  let at = ${transpose ? 't * p.in_features + j' : 'j * p.in_features + t'};
+  let six = u32(packed[at / 6u]);
+  let place = at % 6u;
+  return codes[(six >> (4u * (place ^ 1u))) & 15u] * scales[at / p.block_size];
+}`,
+      prologue: 'if (index < 16u) { codes[index] = CODES[index]; }\n  workgroupBarrier();',
+      transposeA: false,
+      transposeB: !transpose,
+      bias,
+      output: bias ? 5 : 4,
+    }),
+  };
+});
+
+function runTiled(launcher: Launcher, product: FourBitProduct): void {
+  const { x, weight, scales, bias, y, m, inFeatures, transpose, accumulate } = product;
+  const [n, k] = sizesOf(product);
+  const parameters = tileParameters({ m, n, k, bias, accumulate, aStride: 0, bStride: 0, alpha: 1 }, 4);
+  parameters.set([inFeatures, weight.blockSize], 8);
+  const inputs = [x, weight.packed, scales];
+  const kernel = tiledFourBit(weight.type, transpose, bias !== null);
+  launcher.launchWgsl(kernel, [y], bias ? [...inputs, bias] : inputs, parameters, tileGroups(m, n, 1));
+}
+
+/** Columns `from .. to` of y: those of `part`; the others stay. */
+const placeColumns = family((bias: boolean, accumulate: boolean) =>
+  gpuKernel(
+    `placeColumns(${bias},${accumulate})`,
+    ['part', 'c', ...(bias ? ['bias'] : [])],
+    { start: 'Integer', end: 'Integer' },
+    `if (this.thread.x < start) { return c[0][this.thread.y][this.thread.x]; }
+     if (this.thread.x >= end) { return c[0][this.thread.y][this.thread.x]; }
+     return part[0][this.thread.y][this.thread.x - start]${bias ? ' + bias[this.thread.x]' : ''}${
+       accumulate ? ' + c[0][this.thread.y][this.thread.x]' : ''
+     };`,
+  ),
+);
+
+const takeColumns = gpuKernel(
+  'takeColumns',
+  ['x'],
+  { start: 'Integer' },
+  'return x[0][this.thread.y][this.thread.x + start];',
+);
+
+function runPanels(launcher: Launcher, product: FourBitProduct, decode: Decode): void {
+  const { m, outFeatures, inFeatures } = product;
+  const height = Math.min(outFeatures, Math.max(4, Math.floor(PANEL / inFeatures / 4) * 4));
+  launcher.withScratch(height * inFeatures, (panel) => {
+    if (height === outFeatures) {
+      decode(panel, 0, outFeatures * inFeatures);
+      runPanel(launcher, product, panel);
+      return;
+    }
+    launcher.withScratch(m * height, (part) => {
+      for (let start = 0; start < outFeatures; start += height) {
+        const rows = Math.min(height, outFeatures - start);
+        decode(panel, start * inFeatures, rows * inFeatures);
+        if (product.transpose) addPanel(launcher, product, panel, part, start, rows);
+        else placePanel(launcher, product, panel, part, start, rows);
+      }
+    });
+  });
+}
+
+const PLAIN = { batch: 1, transposeA: false, aStride: 0, bStride: 0, alpha: 1 } as const;
+
+function runPanel(launcher: Launcher, product: FourBitProduct, panel: Scratch): void {
+  const { x, bias, y, m, transpose, accumulate } = product;
+  const [n, k] = sizesOf(product);
+  runProduct(launcher, { ...PLAIN, a: x, b: panel, y, bias, m, n, k, transposeB: !transpose, accumulate });
+}
+
+/** `y += x[:, rows] · W[rows]`: a part of the sum. */
+function addPanel(
+  launcher: Launcher,
+  { x, y, m, outFeatures, inFeatures, accumulate }: FourBitProduct,
+  panel: Scratch,
+  part: Scratch,
+  start: number,
+  rows: number,
+): void {
+  launcher.launch(takeColumns, part, [rows, m, 1], [view(x, outFeatures)], [start]);
+  const sizes = { m, n: inFeatures, k: rows };
+  const options = { bias: null, transposeB: false, accumulate: accumulate || start > 0 };
+  runProduct(launcher, { ...PLAIN, a: part, b: panel, y, ...sizes, ...options });
+}
+
+/** `y[:, rows] = x · W[rows]ᵀ`: a part of the columns. */
+function placePanel(
+  launcher: Launcher,
+  { x, y, bias, m, outFeatures, inFeatures, accumulate }: FourBitProduct,
+  panel: Scratch,
+  part: Scratch,
+  start: number,
+  rows: number,
+): void {
+  const sizes = { m, n: rows, k: inFeatures };
+  runProduct(launcher, {
+    ...PLAIN,
+    a: x,
+    b: panel,
+    y: part,
+    bias: null,
+    ...sizes,
+    transposeB: true,
+    accumulate: false,
+  });
+  const inputs = [view(part, rows), view(y, outFeatures)];
+  if (bias) inputs.push(view(bias, outFeatures));
+  launcher.launch(placeColumns(bias !== null, accumulate), y, [outFeatures, m, 1], inputs, [start, start + rows]);
+}
+
+function sizesOf({ outFeatures, inFeatures, transpose }: FourBitProduct): readonly [n: number, k: number] {
+  return transpose ? [inFeatures, outFeatures] : [outFeatures, inFeatures];
+}

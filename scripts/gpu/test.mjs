@@ -1,0 +1,104 @@
+// node scripts/gpu/test.mjs [SUITE ...]: the tests that run on devices, and the conformance cases, on each GPU backend that
+// this machine has. A backend that is missing is skipped, and said so; with CI set that is a failure.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { countCases, countTests } from '../counts.mjs';
+import { findBrowser, gpuEnvironments, withDisplay } from './environment.mjs';
+
+const HINT = 'to run it: node scripts/gpu/install.mjs; see CONTRIBUTING.md';
+const NODE = [process.execPath, '--import', 'tsx', '--conditions=@burin/source'];
+const VITEST = [process.execPath, 'node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json'];
+
+const SUITES = {
+  webgpu: () => inNode('webgpu', (command) => command),
+  headlessgl: () => inNode('headlessgl', withDisplay),
+  'chromium-webgl2': () => inBrowser('webgl2'),
+  'chromium-webgpu': () => inBrowser('webgpu'),
+};
+
+/** Tests on a backend that Node reaches; then every conformance case. */
+function inNode(backend, wrap) {
+  const { env, answer, isMissing } = probe(backend, wrap);
+  if (isMissing) return { skipped: answer };
+  console.log(answer);
+  const [tests, cases] = [`reports/gpu-${backend}.json`, `reports/gpu-${backend}-conformance.json`];
+  const { files, projects } = deviceTests();
+  const vitest = [...VITEST, `--outputFile.json=${tests}`, '--typecheck.enabled=false', ...projects, ...files];
+  run(wrap(vitest), { ...env, BURIN_GPU: backend, BURIN_GPU_ONLY: '1' });
+  const conformance = ['conformance/src/main.ts', '--device', 'gpu', '--backend', backend, '--json', cases];
+  run(wrap([...NODE, ...conformance]), env);
+  return sum(countTests(tests), countCases(cases));
+}
+
+/** Opens the backend in each environment until one has it; the last answer says what was missing. */
+function probe(backend, wrap) {
+  let result;
+  for (const env of gpuEnvironments()) {
+    const { stdout, status, error } = run(wrap([...NODE, 'scripts/gpu/probe.mjs', backend]), env, 'pipe');
+    result = { env, answer: `${stdout ?? ''}${error ?? ''}`.trim(), isMissing: Boolean(error) || status === 2 };
+    if (!result.isMissing) return result;
+  }
+  return result;
+}
+
+function inBrowser(backend) {
+  const browser = findBrowser();
+  if (!browser) return { skipped: 'no Chromium was found; BURIN_CHROMIUM names one' };
+  const report = `reports/gpu-chromium-${backend}.json`;
+  const command = [...VITEST, `--outputFile.json=${fromRoot(report)}`, '--config', 'browser/vitest.config.ts'];
+  run(command, { ...process.env, BURIN_GPU: backend, BURIN_CHROMIUM: browser });
+  return sum(countTests(report));
+}
+
+/** Test files that ask for every device, and the vitest projects that they belong to. */
+function deviceTests() {
+  const files = [];
+  for (const name of readdirSync('packages')) {
+    const tests = readdirSync(`packages/${name}`).includes('test')
+      ? readdirSync(`packages/${name}/test`, { recursive: true })
+      : [];
+    for (const test of tests) {
+      const file = `packages/${name}/test/${test}`;
+      if (file.endsWith('.test.ts') && readFileSync(file, 'utf8').includes('.each(devices)')) files.push(file);
+    }
+  }
+  const names = new Set(files.map((file) => file.split('/')[1]));
+  return { files, projects: [...names].map((name) => `--project=${name}`) };
+}
+
+function run([command, ...args], env, stdio = 'inherit') {
+  return spawnSync(command, args, { stdio, env, encoding: 'utf8' });
+}
+
+/** No report is one failure: whatever should have written it did not come so far. */
+function sum(...counts) {
+  const all = counts.map((count) => count ?? { passed: 0, failed: 1 });
+  const total = (key) => all.reduce((so, count) => so + (count[key] ?? 0), 0);
+  return { passed: total('passed'), failed: total('failed'), waiting: total('waiting') };
+}
+
+const fromRoot = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+process.chdir(fromRoot(''));
+mkdirSync('reports', { recursive: true });
+const chosen = process.argv.slice(2);
+// what .ci/run began to install must be there; elsewhere nothing is installed that nobody asked for
+if (process.env.CI) run([process.execPath, 'scripts/gpu/install.mjs'], process.env);
+const totals = { passed: 0, failed: 0, skipped: 0, waiting: 0 };
+for (const [name, suite] of Object.entries(SUITES)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
+  const start = performance.now();
+  console.log(`\n---- gpu: ${name}`);
+  const result = suite();
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  if (result.skipped === undefined) {
+    for (const key of ['passed', 'failed', 'waiting']) totals[key] += result[key];
+    console.log(`gpu: ${name}: ${result.passed} passed, ${result.failed} failed (${seconds} s)`);
+  } else {
+    totals[process.env.CI ? 'failed' : 'skipped'] += 1;
+    console.log(`gpu: ${name}: skipped${process.env.CI ? ', which fails in CI' : ''}: ${result.skipped}; ${HINT}`);
+  }
+}
+writeFileSync('reports/gpu.json', JSON.stringify(totals));
+process.exitCode = totals.failed > 0 ? 1 : 0;
