@@ -145,7 +145,7 @@ def cases():
     yield "train-step/full", "8x128", lambda: train_step("full")
     yield "train-step/lora", "8x128", lambda: train_step("lora")
     yield "decode/float32", "256 after 64", lambda: decode(SMALL, 256)
-    yield "decode-large/float32", "32 after 64", lambda: decode(LARGE, 32)
+    yield "decode-large/float32", "256 after 64", lambda: decode(LARGE, 256)
 
 
 def main(threads, prefix):

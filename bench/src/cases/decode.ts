@@ -36,6 +36,6 @@ async function checkCache(model: LlamaForCausalLM, prompt: readonly number[]): P
 export const decodeCases: readonly Case[] = [
   decode('decode', SMALL, 'float32', 256),
   decode('decode', SMALL, 'nf4', 256),
-  decode('decode-large', LARGE, 'float32', 32),
-  decode('decode-large', LARGE, 'nf4', 32),
+  decode('decode-large', LARGE, 'float32', 256),
+  decode('decode-large', LARGE, 'nf4', 256),
 ];

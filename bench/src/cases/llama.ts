@@ -29,10 +29,10 @@ export function llama({ width, hidden, layers, heads }: typeof SMALL): LlamaForC
   );
 }
 
-/** Puts NF4 and adapters on a model as the method asks; rank 8, alpha 16, on queries and values. */
+/** Puts NF4, the head's too, and adapters on a model as the method asks; rank 8, alpha 16, on queries and values. */
 export async function prepareMethod(model: LlamaForCausalLM, method: Method): Promise<void> {
   if (method === 'full') return;
-  if (method === 'qlora') await quantizeModel(model, { doubleQuant: true });
+  if (method === 'qlora') await quantizeModel(model, { doubleQuant: true, skipModules: [] });
   applyLora(model, { rank: 8, alpha: 16, targetModules: ['q_proj', 'v_proj'], rng: new Generator(1) });
 }
 

@@ -5,7 +5,7 @@ import type { Pair } from '../shared-files.js';
 import type { Vocabulary } from './vocabulary.js';
 
 const SEED = 1;
-const BATCH = 64;
+const BATCH = 32;
 
 /** The Transformer of 2017, small, its norms moved in front: without that it needs far more steps. */
 export function newModel(vocabulary: Vocabulary): Transformer {
@@ -69,8 +69,8 @@ export async function train(model: Transformer, vocabulary: Vocabulary, data: Tr
     args: {
       maxSteps: data.steps,
       perDeviceTrainBatchSize: BATCH,
-      perDeviceEvalBatchSize: 2 * BATCH,
-      learningRate: 4e-3,
+      perDeviceEvalBatchSize: 4 * BATCH,
+      learningRate: 3e-3,
       adamBeta2: 0.98,
       lrSchedulerType: 'linear',
       warmupRatio: 0.1,

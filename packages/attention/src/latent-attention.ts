@@ -22,7 +22,7 @@ export interface LatentProjections {
   kvAProjWithMqa: LinearLike;
   /** Over R. */
   kvALayernorm: LatentNorm;
-  /** `[R] -> [H · (N + V)]`: of each head the keys that do not turn, then its values. */
+  /** `[R] -> [H · (N + V)]`, without a bias: of each head the keys that do not turn, then its values. */
   kvBProj: LinearLike;
   /** `[H · V] -> [C]` */
   oProj: LinearLike;
@@ -198,6 +198,7 @@ function checkProjections(attention: LatentAttention): void {
   const made = attention.kvBProj.outFeatures;
   const keysAndValues = heads * (nopeDim + valueDim);
   rule(made === keysAndValues, `kvBProj must give keys and values: expected ${keysAndValues}`, made);
+  rule(attention.kvBProj.bias === null, 'kvBProj must have no bias, which could not change sides', 'one');
   const taken = attention.oProj.inFeatures;
   rule(
     taken === heads * valueDim,

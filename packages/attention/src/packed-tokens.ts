@@ -7,6 +7,8 @@ export interface Packing {
   bits: 4 | 8;
   /** Numbers that share a scale. */
   blockSize: number;
+  /** Which ones: those of one token, or those of one channel, token after token. Some channels of keys are far larger. */
+  along: 'token' | 'channel';
 }
 
 /**
@@ -20,14 +22,15 @@ export interface Packing {
  */
 export class PackedTokens {
   private readonly packing: Packing;
-  private readonly rowShape: readonly number[]; // [T, K, D]
+  private readonly rowShape: readonly number[]; // [T, K, D], or along a channel [K, D, T]
   private codes: Tensor; // [B, bytes] uint8
   private absmax: Tensor; // [B, blocks]
 
-  /** @param x - float32 `[B, T, K, D]`, T · K · D a multiple of the block size */
-  constructor(x: Tensor, steps: Tensor, packing: Packing) {
+  /** @param tokens - float32 `[B, T, K, D]`, T a multiple of the block size */
+  constructor(tokens: Tensor, steps: Tensor, packing: Packing) {
+    const { bits, blockSize, along } = packing;
+    const x = along === 'token' ? tokens : tokens.permute([0, 2, 3, 1]);
     const [batch, ...rowShape] = x.shape as [number, ...number[]];
-    const { bits, blockSize } = packing;
     const size = x.size / batch;
     this.packing = packing;
     this.rowShape = rowShape;
@@ -37,10 +40,6 @@ export class PackedTokens {
     const [from, to, scales] = [x, this.codes, this.absmax].map(({ storage }) => storage.buffer);
     if (bits === 4) kernels.quantize4bit('nf4', from!, to!, scales!, x.size, blockSize);
     else kernels.quantize8bit(from!, steps.storage.buffer, to!, scales!, x.size, blockSize);
-  }
-
-  get tokens(): number {
-    return this.rowShape[0]!;
   }
 
   get byteLength(): number {
@@ -55,7 +54,8 @@ export class PackedTokens {
       const [codes, to, scales] = [this.codes, x, this.absmax].map(({ storage }) => storage.buffer);
       if (this.packing.bits === 4) kernels.dequantize4bit(this.fourBit(x.size), to!);
       else kernels.dequantize8bit(codes!, steps.storage.buffer, scales!, to!, x.size, this.packing.blockSize, 0);
-      noGrad(() => y.assign_(x, 1, start));
+      const tokens = this.packing.along === 'token' ? x : x.permute([0, 3, 1, 2]);
+      noGrad(() => y.assign_(tokens, 1, start));
     });
   }
 

@@ -23,13 +23,15 @@ interface Stretch {
  * A number comes back with an error of at most 1/254 (8 bits) or 0.152 (4 bits) of the largest |value| in its block.
  * While a layer attends, its keys and values exist as float32 too, one layer at a time: it saves memory, not time.
  *
- * @see Liu et al. 2024, https://arxiv.org/abs/2402.02750, for the float32 residual
+ * Blocks of keys run along a channel, from token to token, and blocks of values along a token.
+ *
+ * @see Liu et al. 2024, https://arxiv.org/abs/2402.02750
  * @example
  * const cache = new QuantizedCache({ bits: 4 });
  */
 export class QuantizedCache implements KeyValueCache {
   readonly residualLength: number;
-  private readonly packing: Packing;
+  private readonly packing: Omit<Packing, 'along'>;
   private readonly stretches: Stretch[] = []; // residualLength tokens each, the oldest first
   private readonly residual = new TokenRoom('QuantizedCache');
   private steps: Tensor | null = null; // [256]
@@ -106,8 +108,9 @@ export class QuantizedCache implements KeyValueCache {
     }
     residual.truncate(0);
     while (count - this.packedLength >= length) {
-      const pack = (x: Tensor) => new PackedTokens(x.narrow(1, this.packedLength, length), this.steps!, packing);
-      this.stretches.push({ keys: pack(keys), values: pack(values) });
+      const pack = (x: Tensor, along: Packing['along']) =>
+        new PackedTokens(x.narrow(1, this.packedLength, length), this.steps!, { ...packing, along });
+      this.stretches.push({ keys: pack(keys, 'channel'), values: pack(values, 'token') });
     }
     const rest = count - this.packedLength;
     const last = (x: Tensor) => x.narrow(1, this.packedLength, rest);

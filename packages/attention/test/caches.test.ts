@@ -201,6 +201,15 @@ describe.each(devices)('caches on %s', (device) => {
   });
 
   describe('QuantizedCache', () => {
+    async function expectBlocks(x: Tensor, y: Tensor, blockSize: number, error: number) {
+      const [expected, actual] = [await x.data(), await y.data()];
+      for (let at = 0; at < expected.length; at += blockSize) {
+        const block = Array.from(expected.slice(at, at + blockSize));
+        const most = error * Math.max(...block.map(Math.abs)) * (1 + 1e-5); // float32 rounds the product
+        for (const [i, value] of block.entries()) expect(Math.abs(actual[at + i]! - value)).toBeLessThanOrEqual(most);
+      }
+    }
+
     // [B, tokens] of 32 heads' numbers: packed, and what is left over as float32
     const bytesOf = (packed: number, bits: number, blockSize: number, residual: number) =>
       packed * 2 * (bits / 8 + 4 / blockSize) + residual * 2 * 4 + 256 * 4;
@@ -216,12 +225,12 @@ describe.each(devices)('caches on %s', (device) => {
       for (let t = 150; t < tokens; t++) scope(() => void cache.update(keys.narrow(1, t, 1), keys.narrow(1, t, 1)));
       const packed = 192 * 16; // six stretches of 32 tokens of 2 heads of 8
       expect(cache.byteLength).toBe(bytesOf(packed, bits, blockSize, residualLength * 16));
-      const [expected, actual] = [await keys.data(), await cache.held().keys.data()];
-      for (let at = 0; at < expected.length; at += blockSize) {
-        const block = Array.from(expected.slice(at, at + blockSize));
-        const largest = Math.max(...block.map(Math.abs));
-        const most = at < packed ? error * largest * (1 + 1e-5) : 0; // float32 rounds the product
-        for (const [i, value] of block.entries()) expect(Math.abs(actual[at + i]! - value)).toBeLessThanOrEqual(most);
+      const held = cache.held();
+      const channels = (x: Tensor) => x.narrow(1, 0, 192).permute([0, 2, 3, 1]); // a block is of one channel of the keys
+      await expectBlocks(channels(keys), channels(held.keys), blockSize, error);
+      await expectBlocks(keys.narrow(1, 0, 192), held.values.narrow(1, 0, 192), blockSize, error); // of one token
+      for (const each of [held.keys, held.values]) {
+        expectClose(await each.narrow(1, 192, 8).data(), await keys.narrow(1, 192, 8).data(), EXACT);
       }
     });
 

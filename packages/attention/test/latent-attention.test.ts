@@ -232,6 +232,8 @@ describe('LatentAttention', () => {
     expect(change({ qProj: linear(C, 5) })).toThrow('queries must be 3 heads of 9: expected 27, got 5');
     expect(change({ kvAProjWithMqa: linear(C, 5) })).toThrow('what kvBProj takes and 4 more: expected 10, got 5');
     expect(change({ kvBProj: linear(R, 5) })).toThrow('kvBProj must give keys and values: expected 36, got 5');
+    const biased = new Linear(R, H * (N + V), { rng });
+    expect(change({ kvBProj: biased })).toThrow('kvBProj must have no bias, which could not change sides, got one');
     expect(change({ oProj: linear(5, C) })).toThrow('oProj must take 3 heads of 7: expected 21, got 5');
   });
 });

@@ -70,7 +70,7 @@ export class MixtureOfExperts extends Module {
     return scope(() => {
       const tokens = x.reshape([-1, x.shape.at(-1)!]); // [N, C]
       const routing = this.gate.forward(tokens);
-      const rows = rowsOfExperts(routing.chosen);
+      const rows = rowsOfExperts(routing.chosen, this.gate.options.topK);
       const mixed = rows ? this.mixChosen(tokens, routing, rows) : this.mixAll(tokens, routing);
       const y = mixed.reshape(x.shape);
       return this.sharedExperts ? y.add(this.sharedExperts.forward(x)) : y;
@@ -96,13 +96,16 @@ export class MixtureOfExperts extends Module {
 }
 
 /** The tokens of each expert, in their order; null where the host cannot read them at once. */
-function rowsOfExperts(chosen: Tensor): number[][] | null {
+function rowsOfExperts(chosen: Tensor, topK: number): number[][] | null {
   const bytes = chosen.device.readNow?.(chosen.storage.buffer);
   if (!bytes) return null;
   const [tokens, experts] = chosen.shape as [number, number];
   const flags = new Float32Array(bytes.buffer, bytes.byteOffset, tokens * experts);
   const rows = Array.from({ length: experts }, (): number[] => []);
   for (let i = 0; i < flags.length; i++) if (flags[i] !== 0) rows[i % experts]!.push(Math.floor(i / experts));
+  if (rows.some((own) => own.length > 0)) return rows;
+  // a device that only counts memory chooses none: tokens are dealt out evenly, as trained gates come near to
+  for (let i = 0; i < tokens * topK; i++) rows[i % experts]!.push(Math.floor(i / topK));
   return rows;
 }
 

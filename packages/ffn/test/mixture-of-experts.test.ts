@@ -1,6 +1,6 @@
 import { ExpertRouter, GatedFeedForward, MixtureOfExperts, type RoutingOptions } from '@burin/ffn';
 import { Parameter } from '@burin/nn';
-import { cpu, Generator, randn, scope, type Tensor, tensor, zeros } from '@burin/tensor';
+import { cpu, DryDevice, Generator, randn, scope, type Tensor, tensor, withDevice, zeros } from '@burin/tensor';
 import { checkGradient, EXACT, expectClose, seededRandom, type Tolerance } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -170,6 +170,16 @@ describe('MixtureOfExperts', () => {
     const trained = block.experts.filter((expert) => expert.parameters()[0]!.grad !== null);
     expect(trained.length).toBe(asked.length);
     expect(block.gate.weight.grad).not.toBeNull();
+  });
+
+  it('counts the memory of a token on its experts, on a device that computes nothing', () => {
+    const peakOf = (topK: number) => {
+      const device = new DryDevice();
+      withDevice(device, () => scope(() => void make({ topK }).forward(zeros([64, 6]))));
+      return device.memory.peakBytes;
+    };
+    expect(peakOf(2)).toBeGreaterThan(peakOf(1));
+    expect(peakOf(4)).toBeGreaterThan(peakOf(2));
   });
 
   it('leaves nothing behind', () => {

@@ -2,7 +2,7 @@ import { fileSource, openSafetensors, readJsonFile } from '@burin/checkpoint';
 import { architectureOf, type GgufArchitecture } from './architectures.js';
 import { ConfigValues } from './config.js';
 import { encode } from './encode.js';
-import { pairRows } from './encode-tensor.js';
+import { reorderRows } from './encode-tensor.js';
 import { GgufError } from './errors.js';
 import { float32, type Metadata, string, uint32 } from './metadata.js';
 import type { Placement } from './placement.js';
@@ -130,7 +130,9 @@ function layerTensors(
   });
   return [
     tensor('lora_a', pair.down, (values) => values),
-    tensor('lora_b', pair.up, (values) => scaled(paired(values, source.shapes.get(pair.up)!, placement), factor)),
+    tensor('lora_b', pair.up, (values) =>
+      scaled(reordered(values, source.shapes.get(pair.up)![0]!, placement), factor),
+    ),
   ];
 }
 
@@ -142,8 +144,8 @@ function scaleOf(adapter: ConfigValues, module: string, rank: number): number {
   return adapter.raw.use_rslora ? alpha / Math.sqrt(rank) : alpha / rank;
 }
 
-function paired(values: Float32Array, shape: readonly number[], { pairedHeads }: Placement): Float32Array {
-  return pairedHeads === undefined ? values : pairRows(values, shape, pairedHeads);
+function reordered(values: Float32Array, rows: number, { rowOrder }: Placement): Float32Array {
+  return rowOrder ? reorderRows(values, rows, rowOrder) : values;
 }
 
 function scaled(values: Float32Array, factor: number): Float32Array {

@@ -1,8 +1,10 @@
 import type { ConfigValues } from './config.js';
 import { GgufError } from './errors.js';
+import { GPT_NEOX } from './gpt-neox.js';
 import { GPT2 } from './gpt2.js';
 import { GEMMA, LLAMA, MISTRAL, QWEN2, QWEN3 } from './llama.js';
 import type { Metadata } from './metadata.js';
+import { PHI3 } from './phi3.js';
 import type { Placement } from './placement.js';
 
 /** A small tensor that follows from config.json. */
@@ -31,6 +33,8 @@ const ARCHITECTURES: Readonly<Record<string, GgufArchitecture>> = {
   Qwen3ForCausalLM: QWEN3,
   GemmaForCausalLM: GEMMA,
   GPT2LMHeadModel: GPT2,
+  GPTNeoXForCausalLM: GPT_NEOX,
+  Phi3ForCausalLM: PHI3,
 };
 
 /** @throws GgufError that lists those that are known */

@@ -1,5 +1,5 @@
 import { encode } from './encode.js';
-import { type Placement, pairedRow } from './placement.js';
+import type { Placement, RowOrder } from './placement.js';
 import { type GgufType, TYPES } from './tensor-type.js';
 import type { WeightSource } from './weight-source.js';
 import type { GgufTensor } from './write-gguf.js';
@@ -40,10 +40,10 @@ async function* pieces(
 ): AsyncIterable<Uint8Array> {
   const from = source.shapes.get(stored)!;
   const matrix = { rows: from.length < 2 ? 1 : from[0]!, columns: from.at(-1) ?? 1 };
-  const { pairedHeads, transposed, plusOne } = placement;
-  if (pairedHeads !== undefined || transposed) {
+  const { rowOrder, transposed, plusOne } = placement;
+  if (rowOrder || transposed) {
     const whole = await source.read(stored, 0, matrix.rows * matrix.columns);
-    yield encode(transposed ? transpose(whole, matrix) : pairRows(whole, from, pairedHeads!), type);
+    yield encode(transposed ? transpose(whole, matrix) : reorderRows(whole, from[0]!, rowOrder!), type);
     return;
   }
   const step = Math.max(1, Math.floor(PIECE / matrix.columns));
@@ -63,12 +63,11 @@ function transpose(values: Float32Array, { rows, columns }: Matrix): Float32Arra
 }
 
 /** Also of a bias, whose elements go the way of the rows. */
-export function pairRows(values: Float32Array, shape: readonly number[], heads: number): Float32Array {
-  const rows = shape[0]!;
+export function reorderRows(values: Float32Array, rows: number, order: RowOrder): Float32Array {
   const columns = values.length / rows;
   const turned = new Float32Array(values.length);
   for (let row = 0; row < rows; row++) {
-    const start = pairedRow(row, rows, heads) * columns;
+    const start = order(row, rows) * columns;
     turned.set(values.subarray(start, start + columns), row * columns);
   }
   return turned;

@@ -1,6 +1,7 @@
 import type { GgufArchitecture } from './architectures.js';
 import type { ConfigValues } from './config.js';
 import { float32, type Metadata, uint32 } from './metadata.js';
+import { partOfLayer } from './part-of-layer.js';
 import type { Placement } from './placement.js';
 
 /** Parts of a layer under both names; the first four are stored `[in, out]` in the checkpoint. */
@@ -43,8 +44,8 @@ function place(name: string): Placement | null | undefined {
   if (name === 'lm_head.weight') return { name: 'token_embd.weight' }; // tied, always
   const bare = name.replace(/^transformer\./, '');
   if (Object.hasOwn(WHOLE, bare)) return { name: WHOLE[bare]! };
-  const [, layer, part, kind] = /^h\.(\d+)\.(.+)\.(weight|bias)$/.exec(bare) ?? [];
-  if (part === 'attn' || (part === 'attn.masked' && kind === 'bias')) return null; // the causal mask of older files
-  if (part === undefined || !Object.hasOwn(PARTS, part)) return undefined;
-  return { name: `blk.${layer}.${PARTS[part]}.${kind}`, transposed: kind === 'weight' && part.includes('.c_') };
+  if (/^h\.\d+\.attn\.(bias|masked_bias)$/.test(bare)) return null; // the causal mask of older files
+  const part = partOfLayer(bare, 'h', PARTS);
+  if (!part) return undefined;
+  return { name: part.name, transposed: part.kind === 'weight' && !part.of.endsWith('norm') };
 }

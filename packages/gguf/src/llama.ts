@@ -1,7 +1,8 @@
 import type { GgufArchitecture } from './architectures.js';
 import type { ConfigValues } from './config.js';
 import { float32, type Metadata, uint32 } from './metadata.js';
-import type { Placement } from './placement.js';
+import { partOfLayer } from './part-of-layer.js';
+import { type Placement, pairedRows } from './placement.js';
 import { ropeFactors, ropeMetadata } from './rope.js';
 
 /** What tells the members of the family apart. */
@@ -94,13 +95,12 @@ function place(own: Member, name: string, config: ConfigValues): Placement | nul
   if (name === 'model.embed_tokens.weight') return { name: 'token_embd.weight' };
   if (name === 'model.norm.weight') return { name: 'output_norm.weight', plusOne: own.plusOne === true };
   if (name === 'lm_head.weight') return { name: isTied(own, config) ? 'token_embd.weight' : 'output.weight' };
-  const [, layer, part, kind] = /^model\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name) ?? [];
-  if (part === undefined || !Object.hasOwn(PARTS, part)) return undefined;
+  const part = partOfLayer(name, 'model.layers', PARTS);
+  if (!part) return undefined;
   const { heads, keyValueHeads } = sizes(own, config);
-  const placed = { name: `blk.${layer}.${PARTS[part]}.${kind}` };
-  if (own.isPaired && part === 'self_attn.q_proj') return { ...placed, pairedHeads: heads };
-  if (own.isPaired && part === 'self_attn.k_proj') return { ...placed, pairedHeads: keyValueHeads };
-  return { ...placed, plusOne: own.plusOne === true && part.endsWith('norm') };
+  if (own.isPaired && part.of === 'attn_q') return { name: part.name, rowOrder: pairedRows(heads) };
+  if (own.isPaired && part.of === 'attn_k') return { name: part.name, rowOrder: pairedRows(keyValueHeads) };
+  return { name: part.name, plusOne: own.plusOne === true && part.of.endsWith('norm') };
 }
 
 function isTied(own: Member, config: ConfigValues): boolean {

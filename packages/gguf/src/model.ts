@@ -26,8 +26,8 @@ export interface GgufOptions {
 }
 
 /**
- * Writes a model as a GGUF file that llama.cpp reads: Llama, Mistral, Qwen2, Qwen3, Gemma and GPT-2. Tensors are read,
- * converted and written one after another.
+ * Writes a model as a GGUF file that llama.cpp reads: Llama, Mistral, Qwen2, Qwen3, Gemma, Phi-3, GPT-NeoX and GPT-2.
+ * Tensors are read, converted and written one after another.
  *
  * @param model - a Hugging Face folder, with tokenizer.json if it has text; or a model in memory, adapters merged and 4-bit
  *   layers dequantized

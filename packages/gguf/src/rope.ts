@@ -39,6 +39,21 @@ export function ropeFactors(config: ConfigValues, headDim: number): DerivedTenso
   return [{ name: 'rope_freqs.weight', values }];
 }
 
+/** Base of the wavelengths, and the share of a head that turns, of a family that has its own names for both. */
+export function turningPart(
+  config: ConfigValues,
+  thetaKey: string,
+  shareKey: string,
+  defaultShare: number,
+): { theta: number; share: number } {
+  const inside = parametersOf(config) ?? config;
+  if (inside !== config) inside.expect('rope_type', 'default');
+  return {
+    theta: inside.number(['rope_theta', thetaKey], config.number(thetaKey, 10_000)),
+    share: inside.number('partial_rotary_factor', config.number(shareKey, defaultShare)),
+  };
+}
+
 function theta(config: ConfigValues): number {
   return (parametersOf(config) ?? config).number('rope_theta', config.number('rope_theta', 10_000));
 }

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { openCheckpoint, writeCheckpoint } from '@burin/checkpoint';
 import { GgufError, saveGguf } from '@burin/gguf';
-import { BertForMaskedLM, GPT2LMHeadModel, LlamaForCausalLM } from '@burin/models';
+import { BertForMaskedLM, GPT2LMHeadModel, GPTNeoXForCausalLM, LlamaForCausalLM, Phi3ForCausalLM } from '@burin/models';
 import type { Conv1D, Linear } from '@burin/nn';
 import { describe, expect, it } from 'vitest';
 import { readGguf } from './read-gguf.js';
@@ -159,6 +159,30 @@ describe('other architectures', () => {
     expect(tensors.has('output.weight')).toBe(false);
   });
 
+  it('Phi-3 turns a part of each head, and sees as far as its window', async () => {
+    const sizes = { ...TINY, partialRotaryFactor: 0.5, slidingWindow: 20, padTokenId: 0 };
+    await saveGguf(Phi3ForCausalLM.create(sizes, { rng: rng() }), path('phi3.gguf'));
+    const { metadata, tensors } = await readGguf(path('phi3.gguf'));
+    expect(metadata).toMatchObject({ 'phi3.rope.dimension_count': 8, 'phi3.context_length': 20 });
+    expect(tensors.get('blk.0.attn_qkv.weight')!.shape).toEqual([128, 64]);
+    expect(tensors.get('blk.0.ffn_up.weight')!.shape).toEqual([80, 64]);
+  });
+
+  it('GPT-NeoX has all queries before all keys', async () => {
+    const { numKeyValueHeads: _llama, ...sizes } = TINY;
+    const model = GPTNeoXForCausalLM.create({ ...sizes, useParallelResidual: false }, { rng: rng() });
+    await saveGguf(model, path('neox.gguf'), { type: 'F32' });
+    const { metadata, tensors } = await readGguf(path('neox.gguf'));
+    expect(metadata).toMatchObject({ 'gptneox.rope.dimension_count': 4, 'gptneox.use_parallel_residual': false });
+    const stored = await valuesOf((model.getModule('gpt_neox.layers.0.attention.query_key_value') as Linear).weight);
+    const row = (values: number[], r: number) => values.slice(r * 64, (r + 1) * 64);
+    const { values } = tensors.get('blk.0.attn_qkv.weight')!;
+    // row 3 of the key of head 2: in the file after 4 heads of queries, in the checkpoint in its head's 48 rows
+    expect(row(values, 4 * 16 + 2 * 16 + 3)).toEqual(row(stored, 2 * 48 + 16 + 3));
+    expect(row(values, 2 * 4 * 16 + 5)).toEqual(row(stored, 2 * 16 + 5)); // of the value of head 0
+    expect(tensors.get('blk.1.attn_qkv.bias')!.shape).toEqual([192]);
+  });
+
   it('GPT-2 stores its matrices the other way round', async () => {
     const model = GPT2LMHeadModel.create(
       { vocabSize: 9, nEmbd: 32, nLayer: 1, nHead: 2, nPositions: 8 },
@@ -195,7 +219,8 @@ describe('what has no counterpart is refused', () => {
     await expect(saveGguf(bert, path('no.gguf'))).rejects.toThrow(
       new GgufError(
         'BertForMaskedLM: architectures must name a model that can be written as GGUF: expected LlamaForCausalLM, ' +
-          'MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, GemmaForCausalLM, GPT2LMHeadModel, got "BertForMaskedLM"',
+          'MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, GemmaForCausalLM, GPT2LMHeadModel, ' +
+          'GPTNeoXForCausalLM, Phi3ForCausalLM, got "BertForMaskedLM"',
       ),
     );
     await expect(saveGguf(tinyLlama(), path('no.gguf'), { type: 'Q5_K' as never })).rejects.toThrow(

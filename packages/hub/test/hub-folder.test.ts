@@ -77,6 +77,11 @@ describe('a name of the hub', () => {
     expect(readdirSync(join(repositoryFolder(), 'blobs'))).toHaveLength(blobs);
   });
 
+  it('may be an adapter', async () => {
+    hub.repositories.get(NAME)!.files = { 'adapter_config.json': '{}', 'adapter_model.safetensors': WEIGHTS };
+    expect(readdirSync(await load()).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+  });
+
   it('may be in shards', async () => {
     const { files } = hub.repositories.get(NAME)!;
     delete files['model.safetensors'];

@@ -43,8 +43,7 @@ export async function* continueRows(
     }
     while (true) {
       const tokens = rows.map((): number | null => null);
-      for (const [slot, r] of live.entries())
-        tokens[r] = await choose(Float32Array.from(logits[slot]!), rows[r]!, plan);
+      for (const [slot, r] of live.entries()) tokens[r] = await choose(logits[slot]!.slice(), rows[r]!, plan);
       for (const r of live) rows[r]!.push(tokens[r]!, plan.eosTokenIds);
       yield tokens;
       const going = [...live.keys()].filter((slot) => !rows[live[slot]!]!.finishReason);

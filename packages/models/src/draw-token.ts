@@ -8,11 +8,13 @@ export function softmaxRow(logits: ArrayLike<number>): Float64Array {
 export function logSoftmaxRow(logits: ArrayLike<number>): Float32Array {
   const { max, sum } = exponentials(logits);
   const norm = max + Math.log(sum);
-  return Float32Array.from(logits, (logit) => logit - norm);
+  const logProbabilities = new Float32Array(logits.length);
+  for (let i = 0; i < logits.length; i++) logProbabilities[i] = logits[i]! - norm;
+  return logProbabilities;
 }
 
 function exponentials(logits: ArrayLike<number>) {
-  const values = Float64Array.from(logits);
+  const values = new Float64Array(logits);
   let max = -Infinity;
   for (let i = 0; i < values.length; i++) if (values[i]! > max) max = values[i]!;
   let sum = 0;

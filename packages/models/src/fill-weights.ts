@@ -23,7 +23,7 @@ interface Placement {
 }
 
 /** Bytes that are read at a time into a weight that stays as it is: a whole one need not be in memory twice. */
-const CHUNK_BYTES = 2 ** 24;
+const CHUNK_BYTES = 2 ** 22;
 
 /**
  * Fills a model from a checkpoint, one tensor after another, in the order of the file. Names, shapes and dtypes are

@@ -1,4 +1,4 @@
-import { Linear, linearCrossEntropy } from '@burin/nn';
+import { isLinearLike, Linear, type LinearLike, linearCrossEntropy, Module } from '@burin/nn';
 import type { Tensor } from '@burin/tensor';
 import { type Head, labelLoss, type MaskedHead, nextLabels, type States } from './heads.js';
 import type { LossInput, ModelInput } from './model-input.js';
@@ -13,17 +13,25 @@ interface HeadLossInput {
 }
 
 /**
- * The loss that {@link labelLoss} is of a head's logits, without them: `[..., V]` is never held. A head that something
- * wraps (an adapter, 4-bit) makes its logits.
+ * The loss that {@link labelLoss} is of a head's logits, without them: `[..., V]` is never held. That takes a head that is
+ * a Linear, or stands for one and is frozen (4-bit); one with an adapter makes its logits.
  */
 export function headLoss(head: Head, states: Tensor, { labels, numItemsInBatch, bias = null }: HeadLossInput): Tensor {
-  if (!(head instanceof Linear)) {
+  const weight = headWeight(head);
+  if (weight === null) {
     const logits = head.forward(states);
     return labelLoss(bias ? logits.add(bias) : logits, { labels, numItemsInBatch: numItemsInBatch ?? null })!;
   }
-  const added = bias ?? head.bias;
-  if (!numItemsInBatch) return linearCrossEntropy(states, head.weight, labels, { bias: added });
-  return linearCrossEntropy(states, head.weight, labels, { bias: added, reduction: 'sum' }).div(numItemsInBatch);
+  const added = bias ?? (head as Head & LinearLike).bias;
+  if (!numItemsInBatch) return linearCrossEntropy(states, weight, labels, { bias: added });
+  return linearCrossEntropy(states, weight, labels, { bias: added, reduction: 'sum' }).div(numItemsInBatch);
+}
+
+/** The weight that a head's logits are the product with, or null where they are not, or where it would get no gradient. */
+function headWeight(head: Head): Tensor | null {
+  if (head instanceof Linear) return head.weight;
+  if (!(head instanceof Module && isLinearLike(head))) return null;
+  return head.parameters().some(({ requiresGrad }) => requiresGrad) ? null : head.floatWeight();
 }
 
 /** A model without its head. */

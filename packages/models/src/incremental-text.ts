@@ -15,13 +15,15 @@ const REPLACEMENT = '\uFFFD';
  */
 export class IncrementalText {
   private readonly tokenizer: TokenDecoder;
-  private ids: number[]; // what was given out last, and what was not yet
+  private ids: number[]; // those whose text was given out last, and those whose was not yet
   private given: number; // how many of them were
+  private before: string; // what those decode to
 
   constructor(tokenizer: TokenDecoder, prompt: readonly number[]) {
     this.tokenizer = tokenizer;
     this.ids = prompt.slice(-CONTEXT);
     this.given = this.ids.length;
+    this.before = withoutUnfinished(tokenizer.decode(this.ids));
   }
 
   /** The text that this token completes; empty where a character is not whole yet. */
@@ -33,21 +35,21 @@ export class IncrementalText {
 
   /** What is left, whole or not: when no more tokens come. */
   flush(): string {
-    return this.give(this.tokenizer.decode(this.ids));
+    return this.ids.length === this.given ? '' : this.give(this.tokenizer.decode(this.ids));
   }
 
   private give(all: string): string {
-    const before = this.tokenizer.decode(this.ids.slice(0, this.given));
-    const text = all.slice(trimmed(before).length);
+    const text = all.slice(this.before.length);
     if (text === '') return ''; // a token without text is no context to decode after
     this.ids = this.ids.slice(this.given);
     this.given = this.ids.length;
+    this.before = this.tokenizer.decode(this.ids);
     return text;
   }
 }
 
-/** Without the unfinished character that a prompt may end in. */
-function trimmed(text: string): string {
+/** A prompt may end within a character, which new tokens complete. */
+function withoutUnfinished(text: string): string {
   let end = text.length;
   while (end > 0 && text[end - 1] === REPLACEMENT) end--;
   return text.slice(0, end);

@@ -16,7 +16,7 @@ export function temperature(value: number): LogitsProcessor {
 export function topK(k: number): LogitsProcessor {
   if (!Number.isInteger(k) || k < 1) throw new RangeError(`topK: must be a whole number of 1 or more, got ${k}`);
   return (logits) => {
-    const bound = Float32Array.from(logits).sort().at(-Math.min(k, logits.length))!;
+    const bound = logits.slice().sort().at(-Math.min(k, logits.length))!;
     for (let i = 0; i < logits.length; i++) if (logits[i]! < bound) logits[i] = -Infinity;
   };
 }
@@ -29,7 +29,8 @@ export function topP(p: number): LogitsProcessor {
   if (!(p > 0 && p <= 1)) throw new RangeError(`topP: must be in (0, 1], got ${p}`);
   return (logits) => {
     const probabilities = softmaxRow(logits);
-    const ascending = Array.from(logits.keys()).sort((a, b) => logits[a]! - logits[b]!);
+    const left = Array.from(logits.keys()).filter((token) => logits[token]! > -Infinity); // topK leaves few
+    const ascending = left.sort((a, b) => logits[a]! - logits[b]!);
     let cumulative = 0;
     for (const token of ascending.slice(0, -1)) {
       cumulative += probabilities[token]!;

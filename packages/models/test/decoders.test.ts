@@ -10,6 +10,7 @@ import {
   type PretrainedModel,
   tokenBatch,
 } from '@burin/models';
+import { quantizeModel } from '@burin/quant-nf4';
 import { noGrad } from '@burin/tensor';
 import { expectClose } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
@@ -217,16 +218,25 @@ describe('DeepSeek-V2', () => {
     expect(deepseek({ nSharedExperts: 0 }).config.nSharedExperts).toBe(0);
   });
 
+  it('generates the same with the cache and without where its layers are in 4 bits', async () => {
+    const model = deepseek();
+    const { layers } = await quantizeModel(model, { blockSize: 32 });
+    const names = layers.map(({ name }) => name);
+    expect(names).toContain('model.layers.0.self_attn.kv_b_proj');
+    expect(names.filter((name) => name.endsWith('mlp.gate'))).toEqual([]); // no Linear: routing stays exact
+    await expectSteadyGeneration(model, [[3], [1, 5, 9, 2, 30, 7]]);
+  });
+
   it('scales scores as DeepSeek does where yarn stretches the text', () => {
     const scaled = (rope: object) => deepseek({ rope_scaling: rope } as never).config;
     const yarn = {
       type: 'yarn',
       factor: 40,
       original_max_position_embeddings: 16,
-      mscale: 0.707,
-      mscale_all_dim: 0.707,
+      mscale: 0.7,
+      mscale_all_dim: 0.7,
     };
-    const magnitude = 0.1 * 0.707 * Math.log(40) + 1;
+    const magnitude = 0.1 * 0.7 * Math.log(40) + 1;
     expect(scaled(yarn).attentionScale).toBeCloseTo(magnitude ** 2 / 3, 12); // 5 + 4 elements a head
     expect(scaled(yarn).ropeScaling).toMatchObject({ attentionFactor: 1 });
     expect(scaled({ ...yarn, mscale_all_dim: 0 }).attentionScale).toBeCloseTo(1 / 3, 12);

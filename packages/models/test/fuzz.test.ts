@@ -3,8 +3,10 @@ import { CheckpointError } from '@burin/checkpoint';
 import {
   BertForMaskedLM,
   ConfigError,
+  DeepseekV2ForCausalLM,
   fromPretrained,
   type LlamaForCausalLM,
+  ModernBertForMaskedLM,
   type PretrainedModel,
   savePretrained,
 } from '@burin/models';
@@ -23,6 +25,19 @@ const { numKeyValueHeads: _llama, ...sizes } = TINY;
 const MODELS: [string, () => PretrainedModel][] = [
   ['a Llama', () => tinyLlama({ eosTokenId: 2, hiddenAct: 'silu', tieWordEmbeddings: true })],
   ['a BERT', () => BertForMaskedLM.create(sizes, { rng: rng(1) })],
+  ['a ModernBERT', () => ModernBertForMaskedLM.create({ ...sizes, padTokenId: 0, localAttention: 4 }, { rng: rng(1) })],
+  [
+    'a DeepSeek-V2',
+    () =>
+      DeepseekV2ForCausalLM.create(
+        {
+          ...{ ...sizes, qLoraRank: 8, kvLoraRank: 9, qkNopeHeadDim: 5, qkRopeHeadDim: 4, vHeadDim: 7 },
+          ...{ moeIntermediateSize: 10, nRoutedExperts: 4, numExpertsPerTok: 2, firstKDenseReplace: 1 },
+          ropeScaling: { type: 'yarn', factor: 4, originalMaxPositionEmbeddings: 16 },
+        },
+        { rng: rng(1) },
+      ),
+  ],
 ];
 
 /** The message of a clear error; anything else is thrown. */

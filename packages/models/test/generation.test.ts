@@ -3,7 +3,9 @@ import {
   generate,
   type LogitsProcessor,
   likeliestToken,
+  minP,
   processorsOf,
+  type RowProgress,
   repetitionPenalty,
   softmaxRow,
   temperature,
@@ -101,6 +103,34 @@ describe('sampling', () => {
     expect(await generate(model, [PROMPT], { ...options, rng: rng(), temperature: 1e-4 })).toEqual(greedy);
   });
 
+  it('draws for a row what it drew beside others, whatever they are', async () => {
+    const prompts = [PROMPT, [7], [3, 4]];
+    const batch = await generate(model, prompts, { ...options, seed: 9 });
+    // by its place
+    expect(await generate(model, [PROMPT, [30, 2, 1]], { ...options, seed: 9 })).toEqual([batch[0], expect.anything()]);
+    expect(await generate(model, prompts, { ...options, seed: 9, eosTokenIds: [batch[0]![6]!] })).not.toEqual(batch);
+    // by a seed of its own, wherever it stands
+    const rows = await generate(model, prompts, { ...options, seed: [4, 5, 6] });
+    expect(await generate(model, [[3, 4], PROMPT], { ...options, seed: [6, 4] })).toEqual([rows[2], rows[0]]);
+    await expect(generate(model, prompts, { ...options, seed: [1] })).rejects.toThrow(
+      'generate: seed must have one number a row: expected 3, got 1',
+    );
+  });
+
+  it('draws other sequences for the same prompt, in one batch and one after the other', async () => {
+    const five = await generate(model, [PROMPT], { ...options, seed: 2, numReturnSequences: 5 });
+    expect(new Set(five.map(String)).size).toBe(5);
+    expect(await generate(model, [PROMPT], { ...options, seed: 2 })).toEqual([five[0]]);
+    expect(new Set((await generate(model, [PROMPT, PROMPT], { ...options, seed: 2 })).map(String)).size).toBe(2);
+    const generator = rng(2);
+    const [first, second] = [
+      await generate(model, [PROMPT], { ...options, rng: generator }),
+      await generate(model, [PROMPT], { ...options, rng: generator }),
+    ];
+    expect(first).not.toEqual(second);
+    expect(first).toEqual(await generate(model, [PROMPT], { ...options, seed: 2 }));
+  });
+
   it('draws tokens as often as they are likely', () => {
     const logits = Float32Array.of(0, Math.log(2), -Infinity, Math.log(5)); // 1/8, 2/8, 0, 5/8
     const draws = 8000;
@@ -163,6 +193,62 @@ function eachRow(fixture: Fixture, check: (row: number, logits: Float32Array, pr
 }
 
 describe('logits processors', () => {
+  const after = (process: LogitsProcessor, logits: number[], ids: number[], row?: RowProgress) => {
+    const changed = Float32Array.from(logits);
+    process(changed, ids, row);
+    return [...changed];
+  };
+
+  it('of minP drop what is less likely than a share of the likeliest', () => {
+    const logits = [1, 2, 5, 10].map(Math.log); // probabilities 1/18, 2/18, 5/18, 10/18
+    const kept = (p: number) => after(minP(p), logits, []).map((logit) => logit > -Infinity);
+    expect(kept(0.15)).toEqual([false, true, true, true]);
+    expect(kept(0.45)).toEqual([false, false, true, true]);
+    expect(kept(1)).toEqual([false, false, false, true]);
+    expect(kept(0)).toEqual([true, true, true, true]);
+    expect(() => minP(1.5)).toThrow(new RangeError('minP: must be in [0, 1], got 1.5'));
+  });
+
+  it('of presence and frequency count what was added, not the prompt', () => {
+    const [process] = processorsOf({ presencePenalty: 0.5, frequencyPenalty: 0.25 });
+    const row = { promptLength: 2, maxNewTokens: 9 };
+    expect(after(process!, [1, 1, 1, -1], [0, 0, 2, 3, 2], row)).toEqual([1, 1, 0, -1.75]);
+    expect(() => processorsOf({ presencePenalty: Number.NaN })).toThrow(
+      'presencePenalty: must be a finite number, got NaN',
+    );
+  });
+
+  it('come in transformers’ order, one’s own before those of sampling', () => {
+    const seen: number[][] = [];
+    const own: LogitsProcessor = (logits) => void seen.push([...logits]);
+    const options = {
+      doSample: true,
+      temperature: 2,
+      repetitionPenalty: 2,
+      suppressTokens: [1],
+      logitsProcessors: [own],
+    };
+    const logits = Float32Array.of(8, 4, 2);
+    for (const process of processorsOf(options)) process(logits, [0]);
+    expect(seen).toEqual([[4, -Infinity, 2]]);
+    expect([...logits]).toEqual([2, -Infinity, 1]);
+  });
+
+  it('say so where they leave nothing to choose', async () => {
+    const all = Array.from({ length: TINY.vocabSize }, (_, token) => token);
+    const none = 'generate: no token is left to choose after 4 tokens: everything is ruled out by suppressTokens';
+    for (const options of [{}, { doSample: true, seed: 1 }, { numBeams: 2 }]) {
+      await expect(generate(model, [PROMPT], { ...options, suppressTokens: all })).rejects.toThrow(none);
+    }
+  });
+
+  it('are checked', () => {
+    expect(() => processorsOf({ noRepeatNgramSize: 1.5 })).toThrow(
+      'noRepeatNgramSize: must be a whole number of 1 or more, got 1.5',
+    );
+    expect(() => processorsOf({ badWordsIds: [[]] })).toThrow('badWordsIds: a sequence must have one token at least');
+  });
+
   it('leave sampling’s options out where nothing is sampled', () => {
     expect(processorsOf({ temperature: 2, topK: 3, topP: 0.5 })).toEqual([]);
     expect(processorsOf({ repetitionPenalty: 2 }).length).toBe(1);

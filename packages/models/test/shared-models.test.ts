@@ -147,8 +147,8 @@ describe.skipIf(!hasSharedModels)(`bart-g2p-en-us${given}`, () => {
     const { grapheme_chars: graphemes, phoneme_chars: phonemes } = model.config.raw as Record<string, string>;
     const words = ['hello', 'language', 'world'];
     const sources = words.map((word) => [1, ...Array.from(word, (letter) => graphemes!.indexOf(letter)), 2]);
-    for (const useCache of [true, false]) {
-      const rows = await generateFromEncoder(model, sources, { maxNewTokens: 20, useCache });
+    for (const options of [{}, { useCache: false }, { numBeams: 4 }, { numBeams: 4, useCache: false }]) {
+      const rows = await generateFromEncoder(model, sources, { maxNewTokens: 20, ...options });
       const spelled = rows.map((row) => row.map((id) => (id > 3 ? phonemes![id] : '')).join(''));
       expect(spelled).toEqual(['hˈɛlO', 'lˈæŋɡwɪʤ', 'wˈɜɹld']);
     }

@@ -6,9 +6,11 @@ import {
   GPT2LMHeadModel,
   generate,
   generateFromEncoder,
+  generateStream,
   LlamaForCausalLM,
   LlamaForSequenceClassification,
   type Seq2SeqModel,
+  type StreamedToken,
   type T5ForConditionalGeneration,
   type TextTokenizer,
   tokenBatch,
@@ -59,4 +61,18 @@ test('families share how models are made', () => {
   // @ts-expect-error: GPT-2's own names
   GPT2LMHeadModel.create(sizes, { rng });
   expectTypeOf(generateFromEncoder({} as T5ForConditionalGeneration, [[1]])).resolves.toEqualTypeOf<number[][]>();
+});
+
+test('generation takes decoders and encoder-decoders, and a stream a tokenizer', () => {
+  const tokenizer = {} as ByteTokenizer;
+  const t5 = {} as T5ForConditionalGeneration;
+  expectTypeOf(generate(t5, [[1]], { numBeams: 2, earlyStopping: 'never' })).resolves.toEqualTypeOf<number[][]>();
+  const stream = generateStream(model, [1], { tokenizer });
+  expectTypeOf(stream).toEqualTypeOf<AsyncGenerator<StreamedToken, void, undefined>>();
+  // @ts-expect-error: text needs a tokenizer
+  generateStream(model, [1], {});
+  // @ts-expect-error: one prompt
+  generateStream(model, [[1]], { tokenizer });
+  // @ts-expect-error: no such cache
+  generate(model, [[1]], { cache: 'paged' });
 });

@@ -10,13 +10,14 @@
  * wanted.
  */
 import {
-  AttentionCall, firstKey, KEY_BLOCK, keyRow, lastKey, lseAt, outRow, QUERY_BLOCK, queryRow, SCORE_ROW, valueRow,
+  AttentionCall, EDGE, firstKey, firstQuery, KEY_BLOCK, keyRow, lastKey, lseAt, outRow, QUERY_BLOCK, queryRow,
+  SCORE_ROW, seenColumns, seesWhole, valueRow,
 } from './attention-call';
 import { DROPOUT_BYTES, dropoutRow } from './attention-dropout';
 import { packTokensAsColumns, packTokensAsSteps, panelsBytes } from './attention-packs';
 import { biasAt, markHiddenKeys, scoreRow } from './attention-scores';
 import { expNonPositive4, madd4, sumLanes4 } from './math';
-import { panelProduct, TILE_BYTES, TILE_ROWS } from './microkernel';
+import { panelBytes, panelProduct, TILE_BYTES, TILE_ROWS } from './microkernel';
 
 // scratch: a tile, scores (then probabilities), their gradients, hidden keys, dropout factors, delta, then panels
 const SCORES: usize = TILE_BYTES;
@@ -112,7 +113,8 @@ function queryBlock(call: AttentionCall, b: i32, h: i32, kv: i32, i0: i32, rows:
   }
 }
 
-function dot(x: usize, y: usize, size: i32): f32 {
+/** `Σ x · y`. */
+export function dot(x: usize, y: usize, size: i32): f32 {
   let sums = f32x4.splat(0);
   for (; size >= 4; size -= 4) {
     sums = madd4(v128.load(x), v128.load(y), sums);
@@ -128,49 +130,71 @@ function dot(x: usize, y: usize, size: i32): f32 {
   return sum;
 }
 
-/** Fills the block of (dropped) probabilities and the block of gradients of the scores. */
+/** Fills the block of (dropped) probabilities and the block of gradients of the scores, as far as queries may see. */
 function blockGradients(
   call: AttentionCall, b: i32, h: i32, kv: i32, i0: i32, rows: i32, j0: i32, keys: i32, scratch: usize,
 ): void {
   const panels = scratch + otherPanels(call);
   const q = call.q + queryRow(call, b, h, i0);
   const g = call.g + outRow(call, b, h, i0);
+  const step = seesWhole(call, i0, j0, keys) ? rows : EDGE;
   packTokensAsColumns(call.k + keyRow(call, b, kv, j0), call.kToken << 2, keys, call.headDim, panels);
-  tokenProducts(q, call.qToken << 2, rows, panels, call.headDim, keys, call.scale, scratch + SCORES, scratch);
+  for (let i = 0; i < rows; i += step) {
+    const last = min(i + step, rows);
+    const seen = min(keys, seenColumns(call, i0 + last, j0));
+    tokenProducts(q, call.qToken << 2, i, last, panels, call.headDim, seen, call.scale, scratch + SCORES, scratch);
+  }
   packTokensAsColumns(call.v + valueRow(call, b, kv, j0), call.vToken << 2, keys, call.valueDim, panels);
-  tokenProducts(g, call.outToken << 2, rows, panels, call.valueDim, keys, 1, scratch + GRADIENTS, scratch);
-
   const hidden = markHiddenKeys(call, b, j0, keys, scratch + HIDDEN) ? scratch + HIDDEN : 0;
-  for (let i = 0; i < rows; i++) {
-    const p = scratch + SCORES + <usize>i * SCORE_ROW;
-    const ds = scratch + GRADIENTS + <usize>i * SCORE_ROW;
-    scoreRow(call, b, h, i0 + i, j0, keys, hidden, p);
-    const lse = load<f32>(lseAt(call, b, h, i0 + i));
-    const delta = load<f32>(scratch + DELTA + (<usize>i << 2));
-    const factors = call.dropout > 0 ? dropoutRow(call, b, h, i0 + i, j0, scratch + DROPOUT) : 0;
-    rowGradients(p, ds, lse, delta, factors);
-    if (call.dbias) addTo(call.dbias + (biasAt(call, b, h, i0 + i, j0) << 2), ds, keys);
+  for (let i = 0; i < rows; i += step) {
+    const last = min(i + step, rows);
+    const seen = min(keys, seenColumns(call, i0 + last, j0));
+    tokenProducts(g, call.outToken << 2, i, last, panels, call.valueDim, seen, 1, scratch + GRADIENTS, scratch);
+    scoreGradients(call, b, h, i0, i, last, j0, keys, hidden, scratch);
   }
 }
 
-/** The products of each of `rows` tokens with each of `keys` tokens in panels, times `alpha`. */
-function tokenProducts(
-  x: usize, xToken: usize, rows: i32, panels: usize, size: i32, keys: i32, alpha: f32, scores: usize, tile: usize,
+/** In the rows `first .. last`, products become (dropped) probabilities and gradients of the scores. */
+function scoreGradients(
+  call: AttentionCall, b: i32, h: i32, i0: i32, first: i32, last: i32, j0: i32, keys: i32, hidden: usize, scratch: usize,
 ): void {
-  panelProduct(x, xToken * TILE_ROWS, xToken, 4, rows, panels, size, keys, scores, SCORE_ROW, alpha, 0, false, tile);
+  const columns = seenColumns(call, i0 + last, j0);
+  const seen = min(keys, columns);
+  for (let i = first; i < last; i++) {
+    const p = scratch + SCORES + <usize>i * SCORE_ROW;
+    const ds = scratch + GRADIENTS + <usize>i * SCORE_ROW;
+    scoreRow(call, b, h, i0 + i, j0, seen, columns, hidden, p);
+    const lse = load<f32>(lseAt(call, b, h, i0 + i));
+    const delta = load<f32>(scratch + DELTA + (<usize>i << 2));
+    const factors = call.dropout > 0 ? dropoutRow(call, b, h, i0 + i, j0, scratch + DROPOUT) : 0;
+    rowGradients(p, ds, columns, lse, delta, factors);
+    if (call.dbias) addTo(call.dbias + (biasAt(call, b, h, i0 + i, j0) << 2), ds, seen);
+  }
+}
+
+/** The products of each of the tokens `first .. last` with each of `keys` tokens in panels, times `alpha`. */
+function tokenProducts(
+  x: usize, xToken: usize, first: i32, last: i32, panels: usize, size: i32, keys: i32, alpha: f32, scores: usize,
+  tile: usize,
+): void {
+  panelProduct(
+    x + <usize>first * xToken, xToken * TILE_ROWS, xToken, 4, last - first, panels, panelBytes(size), size, keys,
+    scores + <usize>first * SCORE_ROW, SCORE_ROW, alpha, 0, false, tile,
+  );
 }
 
 /** In place: scores become (dropped) probabilities, products g · v become gradients of the scores. */
-function rowGradients(p: usize, ds: usize, lse: f32, delta: f32, factors: usize): void {
+export function rowGradients(p: usize, ds: usize, columns: i32, lse: f32, delta: f32, factors: usize): void {
+  const end = <usize>columns << 2;
   if (lse == -Infinity) {
-    memory.fill(p, 0, SCORE_ROW);
-    memory.fill(ds, 0, SCORE_ROW);
+    memory.fill(p, 0, end);
+    memory.fill(ds, 0, end);
     return;
   }
   const shift = f32x4.splat(lse);
   const deltas = f32x4.splat(delta);
   const one = f32x4.splat(1);
-  for (let j: usize = 0; j < SCORE_ROW; j += 16) {
+  for (let j: usize = 0; j < end; j += 16) {
     const probability = expNonPositive4(f32x4.sub(v128.load(p + j), shift));
     const factor = factors ? v128.load(factors + j) : one;
     const gradient = f32x4.mul(probability, f32x4.sub(f32x4.mul(v128.load(ds + j), factor), deltas));
@@ -179,7 +203,8 @@ function rowGradients(p: usize, ds: usize, lse: f32, delta: f32, factors: usize)
   }
 }
 
-function addTo(y: usize, x: usize, size: i32): void {
+/** `y += x`. */
+export function addTo(y: usize, x: usize, size: i32): void {
   for (; size >= 4; size -= 4) {
     v128.store(y, f32x4.add(v128.load(y), v128.load(x)));
     x += 16;
@@ -196,23 +221,42 @@ function addTo(y: usize, x: usize, size: i32): void {
 function addToInputs(
   call: AttentionCall, b: i32, h: i32, kv: i32, i0: i32, rows: i32, j0: i32, keys: i32, scratch: usize,
 ): void {
+  const isWhole = seesWhole(call, i0, j0, keys);
+  const step = isWhole ? rows : EDGE;
+  const keyStep = isWhole ? keys : EDGE;
+  for (let j = 0; j < keys; j += keyStep) {
+    addToKeys(call, b, kv, j0, j, min(j + keyStep, keys), firstQuery(call, i0, rows, j0 + j), rows, scratch);
+  }
   const panels = scratch + otherPanels(call);
-  const p = scratch + SCORES;
-  const ds = scratch + GRADIENTS;
-  const k = keyRow(call, b, kv, j0);
-  const dq = call.dq + queryRow(call, b, h, i0);
-  const dv = call.dv + valueRow(call, b, kv, j0);
+  packTokensAsSteps(call.k + keyRow(call, b, kv, j0), call.kToken << 2, keys, call.headDim, panels);
+  for (let i = 0; i < rows; i += step) {
+    const last = min(i + step, rows);
+    const seen = min(keys, seenColumns(call, i0 + last, j0));
+    const ds = scratch + GRADIENTS + <usize>i * SCORE_ROW;
+    const dq = call.dq + queryRow(call, b, h, i0 + i);
+    panelProduct(
+      ds, SCORE_ROW * TILE_ROWS, SCORE_ROW, 4, last - i, panels, panelBytes(keys), seen, call.headDim,
+      dq, call.qToken << 2, call.scale, 0, true, scratch,
+    );
+  }
+}
+
+/** What the queries `row .. rows` of a block give to its keys and values `first .. last`. */
+function addToKeys(
+  call: AttentionCall, b: i32, kv: i32, j0: i32, first: i32, last: i32, row: i32, rows: i32, scratch: usize,
+): void {
+  if (row >= rows) return;
+  const dk = call.dk + keyRow(call, b, kv, j0 + first);
+  const dv = call.dv + valueRow(call, b, kv, j0 + first);
   // a block read by columns: four keys lie 16 bytes apart, queries a row apart
+  const at = <usize>row * SCORE_ROW + (<usize>first << 2);
+  const skipped = panelBytes(row);
   panelProduct(
-    p, 16, 4, SCORE_ROW, keys, scratch + gPanels(call), rows, call.valueDim, dv, call.vToken << 2, 1, 0, true, scratch,
+    scratch + SCORES + at, 16, 4, SCORE_ROW, last - first, scratch + gPanels(call) + skipped, panelBytes(rows), rows - row,
+    call.valueDim, dv, call.vToken << 2, 1, 0, true, scratch,
   );
   panelProduct(
-    ds, 16, 4, SCORE_ROW, keys, scratch + Q_PANELS, rows, call.headDim, call.dk + k, call.kToken << 2,
-    call.scale, 0, true, scratch,
-  );
-  packTokensAsSteps(call.k + k, call.kToken << 2, keys, call.headDim, panels);
-  panelProduct(
-    ds, SCORE_ROW * TILE_ROWS, SCORE_ROW, 4, rows, panels, keys, call.headDim, dq, call.qToken << 2,
-    call.scale, 0, true, scratch,
+    scratch + GRADIENTS + at, 16, 4, SCORE_ROW, last - first, scratch + Q_PANELS + skipped, panelBytes(rows), rows - row,
+    call.headDim, dk, call.kToken << 2, call.scale, 0, true, scratch,
   );
 }

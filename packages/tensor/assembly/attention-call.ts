@@ -55,6 +55,8 @@ export class AttentionCall {
 /** Queries and keys that are worked on together. */
 export const QUERY_BLOCK: i32 = 64;
 export const KEY_BLOCK: i32 = 64;
+/** Queries of a block of which not all see all keys that are worked on together, with no more keys than they see. */
+export const EDGE: i32 = 16;
 /** Bytes of a row of a block of scores. */
 export const SCORE_ROW: usize = KEY_BLOCK * 4;
 
@@ -106,4 +108,21 @@ export function firstKey(call: AttentionCall, i0: i32): i32 {
 export function lastKey(call: AttentionCall, i1: i32): i32 {
   if (call.windowRight < 0) return call.keys;
   return min(call.keys, call.queryOffset + i1 + call.windowRight);
+}
+
+/** Whether all queries in rows `i0 ..` may look past the keys of a block: else they are worked on edge by edge. */
+export function seesWhole(call: AttentionCall, i0: i32, j0: i32, keys: i32): bool {
+  return lastKey(call, i0 + 1) >= j0 + keys;
+}
+
+/** The columns of a block that queries in rows `.. i1` may see, in whole edges; 0 if there are none. */
+export function seenColumns(call: AttentionCall, i1: i32, j0: i32): i32 {
+  return min(KEY_BLOCK, max(0, lastKey(call, i1) - j0 + EDGE - 1) & ~(EDGE - 1));
+}
+
+/** The first of the queries in rows `i0 .. i0 + rows`, in whole edges, that may see key j; `rows` if none may. */
+export function firstQuery(call: AttentionCall, i0: i32, rows: i32, j: i32): i32 {
+  if (call.windowRight < 0) return 0;
+  const first = j - call.windowRight - call.queryOffset - i0;
+  return first >= rows ? rows : max(0, first) & ~(EDGE - 1);
 }

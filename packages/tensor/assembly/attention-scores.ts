@@ -1,5 +1,5 @@
 /** From products scale · q·k to scores: bias, and −∞ where a query may not look. One row of a block at a time. */
-import { AttentionCall, KEY_BLOCK, SCORE_ROW } from './attention-call';
+import { AttentionCall, KEY_BLOCK } from './attention-call';
 import { loadTail4 } from './lanes';
 
 /**
@@ -17,12 +17,15 @@ export function markHiddenKeys(call: AttentionCall, b: i32, j0: i32, keys: i32, 
   return any;
 }
 
-/** Turns a row of scaled products of query i with `keys` keys from j0 on into scores. `hidden` is 0 if no key is. */
+/**
+ * Turns a row of scaled products of query i with `keys` keys from j0 on into scores; of `columns`, those past the keys
+ * are hidden. `hidden` is 0 if none is.
+ */
 export function scoreRow(
-  call: AttentionCall, b: i32, h: i32, i: i32, j0: i32, keys: i32, hidden: usize, row: usize,
+  call: AttentionCall, b: i32, h: i32, i: i32, j0: i32, keys: i32, columns: i32, hidden: usize, row: usize,
 ): void {
   if (call.bias) addBias(call.bias + (biasAt(call, b, h, i, j0) << 2), keys, row);
-  if (hidden) hideKeys(row, hidden);
+  if (hidden) hideKeys(row, hidden, columns);
   if (call.keySegments) hideOtherSegments(call, b, i, j0, keys, row);
   hideOutsideWindow(call, i, j0, keys, row);
 }
@@ -43,9 +46,9 @@ export function biasAt(call: AttentionCall, b: i32, h: i32, i: i32, j: i32): usi
   return <usize>b * call.biasBatch + <usize>h * call.biasHead + <usize>i * call.biasToken + <usize>j;
 }
 
-function hideKeys(row: usize, hidden: usize): void {
+function hideKeys(row: usize, hidden: usize, columns: i32): void {
   const nothing = f32x4.splat(-Infinity);
-  for (let j: usize = 0; j < SCORE_ROW; j += 16) {
+  for (let j: usize = 0; j < <usize>columns << 2; j += 16) {
     v128.store(row + j, v128.bitselect(nothing, v128.load(row + j), v128.load(hidden + j)));
   }
 }

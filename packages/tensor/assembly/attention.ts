@@ -6,15 +6,15 @@
  * A unit is one head of one batch element and at most QUERY_BLOCK queries. The rows of out serve as the running sum.
  */
 import {
-  AttentionCall, firstKey, KEY_BLOCK, keyRow, kvHead, lastKey, lseAt, outRow, QUERY_BLOCK, queryRow, SCORE_ROW,
-  valueRow,
+  AttentionCall, EDGE, firstKey, KEY_BLOCK, keyRow, kvHead, lastKey, lseAt, outRow, QUERY_BLOCK, queryRow, SCORE_ROW,
+  seenColumns, seesWhole, valueRow,
 } from './attention-call';
 import { DROPOUT_BYTES, dropoutRow } from './attention-dropout';
 import { packTokensAsColumns, packTokensAsSteps, panelsBytes } from './attention-packs';
 import { markHiddenKeys, scoreRow } from './attention-scores';
 import { fourDots } from './dots';
 import { exp4, expNonPositive4, log4, maxLanes4, sumLanes4 } from './math';
-import { panelProduct, TILE_BYTES, TILE_ROWS } from './microkernel';
+import { panelBytes, panelProduct, TILE_BYTES, TILE_ROWS } from './microkernel';
 import { addRows } from './row-sums';
 
 /** With so few queries, keys are read where they lie. */
@@ -64,40 +64,63 @@ function queryBlock(call: AttentionCall, b: i32, h: i32, i0: i32, rows: i32, scr
   const last = lastKey(call, i0 + rows);
   for (let j0 = firstKey(call, i0) & ~(KEY_BLOCK - 1); j0 < last; j0 += KEY_BLOCK) {
     const keys = min(KEY_BLOCK, call.keys - j0);
-    products(call, b, h, i0, rows, j0, keys, scratch);
     const hidden = markHiddenKeys(call, b, j0, keys, scratch + HIDDEN) ? scratch + HIDDEN : 0;
-    for (let i = 0; i < rows; i++) {
-      const row = scratch + SCORES + <usize>i * SCORE_ROW;
-      scoreRow(call, b, h, i0 + i, j0, keys, hidden, row);
-      softmaxRow(call, row, out + ((<usize>i * call.outToken) << 2), <usize>i << 2, scratch);
-      if (call.dropout > 0) dropRow(row, dropoutRow(call, b, h, i0 + i, j0, scratch + DROPOUT));
+    if (rows > FEW_QUERIES) packKeys(call, b, h, j0, keys, scratch);
+    const step = seesWhole(call, i0, j0, keys) ? rows : EDGE;
+    for (let i = 0; i < rows; i += step) {
+      scoreRows(call, b, h, i0, i, min(i + step, rows), j0, keys, hidden, scratch);
     }
-    addValues(call, b, h, out, rows, j0, keys, scratch);
+    if (rows > FEW_QUERIES) packValues(call, b, h, j0, keys, scratch);
+    for (let i = 0; i < rows; i += step) addValues(call, b, h, i0, i, min(i + step, rows), j0, keys, scratch);
   }
   for (let i = 0; i < rows; i++) {
     finishRow(call, out + ((<usize>i * call.outToken) << 2), lseAt(call, b, h, i0 + i), <usize>i << 2, scratch);
   }
 }
 
-/** The block scale · q · kᵀ. */
-function products(
-  call: AttentionCall, b: i32, h: i32, i0: i32, rows: i32, j0: i32, keys: i32, scratch: usize,
-): void {
-  const q = call.q + queryRow(call, b, h, i0);
+function packKeys(call: AttentionCall, b: i32, h: i32, j0: i32, keys: i32, scratch: usize): void {
   const k = call.k + keyRow(call, b, kvHead(call, h), j0);
+  packTokensAsColumns(k, call.kToken << 2, keys, call.headDim, scratch + PANELS);
+}
+
+function packValues(call: AttentionCall, b: i32, h: i32, j0: i32, keys: i32, scratch: usize): void {
+  const v = call.v + valueRow(call, b, kvHead(call, h), j0);
+  packTokensAsSteps(v, call.vToken << 2, keys, call.valueDim, scratch + PANELS);
+}
+
+/** Fills the rows `first .. last` of a block with exp(score − maximum), as far as their queries may see. */
+function scoreRows(
+  call: AttentionCall, b: i32, h: i32, i0: i32, first: i32, last: i32, j0: i32, keys: i32, hidden: usize, scratch: usize,
+): void {
+  const columns = seenColumns(call, i0 + last, j0);
+  if (columns == 0) return;
+  const seen = min(columns, keys);
+  products(call, b, h, i0, first, last, j0, seen, scratch);
+  for (let i = first; i < last; i++) {
+    const row = scratch + SCORES + <usize>i * SCORE_ROW;
+    scoreRow(call, b, h, i0 + i, j0, seen, columns, hidden, row);
+    softmaxRow(call, row, columns, call.out + outRow(call, b, h, i0 + i), <usize>i << 2, scratch);
+    if (call.dropout > 0) dropRow(row, columns, dropoutRow(call, b, h, i0 + i, j0, scratch + DROPOUT));
+  }
+}
+
+/** The rows `first .. last` of the block scale · q · kᵀ. */
+function products(
+  call: AttentionCall, b: i32, h: i32, i0: i32, first: i32, last: i32, j0: i32, keys: i32, scratch: usize,
+): void {
+  const q = call.q + queryRow(call, b, h, i0 + first);
   const qToken = call.qToken << 2;
-  const kToken = call.kToken << 2;
-  const scores = scratch + SCORES;
-  if (rows <= FEW_QUERIES) {
-    for (let i: usize = 0; i < <usize>rows; i++) {
-      rowProducts(q + i * qToken, k, kToken, keys, call.headDim, scores + i * SCORE_ROW);
-      scaleRow(scores + i * SCORE_ROW, KEY_BLOCK, call.scale);
+  const scores = scratch + SCORES + <usize>first * SCORE_ROW;
+  if (last <= FEW_QUERIES) {
+    const k = call.k + keyRow(call, b, kvHead(call, h), j0);
+    for (let i: usize = 0; i < <usize>(last - first); i++) {
+      rowProducts(q + i * qToken, k, call.kToken << 2, keys, call.headDim, scores + i * SCORE_ROW);
+      scaleRow(scores + i * SCORE_ROW, keys, call.scale);
     }
     return;
   }
-  packTokensAsColumns(k, kToken, keys, call.headDim, scratch + PANELS);
   panelProduct(
-    q, qToken * TILE_ROWS, qToken, 4, rows, scratch + PANELS, call.headDim, keys,
+    q, qToken * TILE_ROWS, qToken, 4, last - first, scratch + PANELS, panelBytes(call.headDim), call.headDim, keys,
     scores, SCORE_ROW, call.scale, 0, false, scratch,
   );
 }
@@ -119,18 +142,19 @@ function rowProducts(q: usize, k: usize, kToken: usize, keys: i32, headDim: i32,
  * Scores of a row become exp(score − maximum) with the largest score so far; what was summed with a smaller maximum
  * shrinks. A row that has seen no key yet becomes zeros.
  */
-function softmaxRow(call: AttentionCall, row: usize, out: usize, at: usize, scratch: usize): void {
+function softmaxRow(call: AttentionCall, row: usize, columns: i32, out: usize, at: usize, scratch: usize): void {
+  const end = <usize>columns << 2;
   const before = load<f32>(scratch + MAXIMUM + at);
   let largest = f32x4.splat(before);
-  for (let j: usize = 0; j < SCORE_ROW; j += 16) largest = f32x4.max(largest, v128.load(row + j));
+  for (let j: usize = 0; j < end; j += 16) largest = f32x4.max(largest, v128.load(row + j));
   const maximum = maxLanes4(largest);
   if (maximum == -Infinity) {
-    memory.fill(row, 0, SCORE_ROW);
+    memory.fill(row, 0, end);
     return;
   }
   const shift = f32x4.splat(maximum);
   let sums = f32x4.splat(0);
-  for (let j: usize = 0; j < SCORE_ROW; j += 16) {
+  for (let j: usize = 0; j < end; j += 16) {
     const p = expNonPositive4(f32x4.sub(v128.load(row + j), shift));
     v128.store(row + j, p);
     sums = f32x4.add(sums, p);
@@ -148,29 +172,29 @@ function expOne(x: f32): f32 {
   return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
 }
 
-function dropRow(row: usize, factors: usize): void {
-  for (let j: usize = 0; j < SCORE_ROW; j += 16) {
+function dropRow(row: usize, columns: i32, factors: usize): void {
+  for (let j: usize = 0; j < <usize>columns << 2; j += 16) {
     v128.store(row + j, f32x4.mul(v128.load(row + j), v128.load(factors + j)));
   }
 }
 
-/** `out += p · v`. */
+/** `out += p · v` for the rows `first .. last` of a block. */
 function addValues(
-  call: AttentionCall, b: i32, h: i32, out: usize, rows: i32, j0: i32, keys: i32, scratch: usize,
+  call: AttentionCall, b: i32, h: i32, i0: i32, first: i32, last: i32, j0: i32, keys: i32, scratch: usize,
 ): void {
-  const v = call.v + valueRow(call, b, kvHead(call, h), j0);
-  const vToken = call.vToken << 2;
+  const seen = min(keys, seenColumns(call, i0 + last, j0));
+  const out = call.out + outRow(call, b, h, i0 + first);
   const outToken = call.outToken << 2;
-  const p = scratch + SCORES;
-  if (rows <= FEW_QUERIES) {
-    for (let i: usize = 0; i < <usize>rows; i++) {
-      addRows(p + i * SCORE_ROW, v, vToken, keys, call.valueDim, out + i * outToken);
+  const p = scratch + SCORES + <usize>first * SCORE_ROW;
+  if (last <= FEW_QUERIES) {
+    const v = call.v + valueRow(call, b, kvHead(call, h), j0);
+    for (let i: usize = 0; i < <usize>(last - first); i++) {
+      addRows(p + i * SCORE_ROW, v, call.vToken << 2, seen, call.valueDim, out + i * outToken);
     }
     return;
   }
-  packTokensAsSteps(v, vToken, keys, call.valueDim, scratch + PANELS);
   panelProduct(
-    p, SCORE_ROW * TILE_ROWS, SCORE_ROW, 4, rows, scratch + PANELS, keys, call.valueDim,
+    p, SCORE_ROW * TILE_ROWS, SCORE_ROW, 4, last - first, scratch + PANELS, panelBytes(keys), seen, call.valueDim,
     out, outToken, 1, 0, true, scratch,
   );
 }

@@ -7,7 +7,7 @@
  * A row whose label is `ignore` has loss 0 and gradient 0. One whose label is no class has loss NaN and gradient NaN, so
  * that the mistake is seen.
  */
-import { loadPart4, storePart4, weightPart4 } from './lanes';
+import { loadPart4, loadTail4, storePart4, storeTail4, weightPart4 } from './lanes';
 import { all4, expNonPositive4, madd4 } from './math';
 import { Sum } from './reduce-ops';
 import { weightedSum } from './row-moments';
@@ -87,14 +87,31 @@ export function crossEntropyBackward(
 
 /** `dx = total · exp(x − lse) − share · w`. */
 function softmaxRow(x: usize, classWeight: usize, dx: usize, cols: usize, lse: f32, total: f32, share: f32): void {
-  const shift = all4(lse);
-  const factor = all4(total);
-  const offset = all4(-share);
+  if (share != 0.0) smoothedRow(x, classWeight, dx, cols, lse, total, share);
+  else plainRow(x, dx, cols, lse, total);
+}
+
+function smoothedRow(x: usize, classWeight: usize, dx: usize, cols: usize, lse: f32, total: f32, share: f32): void {
   for (let i: usize = 0; i < cols; i += 4) {
     const at = i << 2;
-    const e = expNonPositive4(f32x4.sub(loadPart4(x + at, cols - i), shift));
-    let result = f32x4.mul(factor, e);
-    if (share != 0.0) result = madd4(offset, weightPart4(classWeight, at, cols - i), result);
-    storePart4(dx + at, result, cols - i);
+    const part = scaledExp(loadPart4(x + at, cols - i), lse, total);
+    storePart4(dx + at, madd4(all4(-share), weightPart4(classWeight, at, cols - i), part), cols - i);
   }
+}
+
+function plainRow(x: usize, dx: usize, cols: usize, lse: f32, total: f32): void {
+  const end = x + ((cols & ~3) << 2);
+  for (; x < end; x += 16) {
+    v128.store(dx, scaledExp(v128.load(x), lse, total));
+    dx += 16;
+  }
+  const rest = cols & 3;
+  if (rest) storeTail4(dx, scaledExp(loadTail4(x, rest), lse, total), rest);
+}
+
+/** `factor · exp(x − shift)`. */
+// @ts-ignore: decorator
+@inline
+function scaledExp(x: v128, shift: f32, factor: f32): v128 {
+  return f32x4.mul(all4(factor), expNonPositive4(f32x4.sub(x, all4(shift))));
 }

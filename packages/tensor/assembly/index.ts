@@ -1,6 +1,7 @@
 /** What the WebAssembly module exports: kernels over ranges of independent units, and nothing else. */
 export { attention, attentionScratch, attentionUnits } from './attention';
 export { attentionBackward, attentionBackwardScratch, attentionBackwardUnits } from './attention-backward';
+export { attentionStrip, attentionStripBackward, attentionStripRow } from './attention-strip';
 export * from './binary';
 export { bceWithLogits, bceWithLogitsBackward } from './binary-cross-entropy';
 export * from './cast';
@@ -12,6 +13,7 @@ export * from './gated';
 export * from './heap';
 export { addColumnSums, layerNorm, layerNormBackward } from './layer-norm';
 export { matmul, matmulScratch, matmulUnits } from './matmul';
+export { lookUpPart, lookUpPartBytes, lookUpParts, lookUpSum } from './matmul-lookup';
 export { adam, sgd } from './optimizer';
 export { dropout, normal, philoxWords, uniform } from './random';
 export {

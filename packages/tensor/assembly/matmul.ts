@@ -9,10 +9,9 @@
  * K_BLOCK alone, so how units are dealt out to calls does not change a bit of the result.
  */
 import { MatmulCall } from './matmul-call';
-import { lookUpProducts, lookUpScratch, lookUpUnits, usesLookUp } from './matmul-lookup';
 import { packColumns, packTransposedRows, STAGE_ROWS } from './matmul-pack';
 import { usesVectors, vectorProducts, vectorScratch, vectorUnits } from './matmul-vector';
-import { panelProduct, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from './microkernel';
+import { panelBytes, panelProduct, TILE_BYTES, TILE_COLUMNS, TILE_ROWS } from './microkernel';
 
 const K_BLOCK: i32 = 256;
 const COLUMN_BLOCK: i32 = 512;
@@ -26,24 +25,18 @@ const SCRATCH_BYTES: usize = B_OFFSET + <usize>(COLUMN_BLOCK * K_BLOCK) * 4;
 
 /** The units that a call consists of. */
 export function matmulUnits(call: MatmulCall): i32 {
-  if (usesLookUp(call)) return lookUpUnits(call);
   if (usesVectors(call)) return vectorUnits(call);
   return call.batch * blocks(call.n, COLUMN_BLOCK) * blocks(call.m, ROW_BLOCK);
 }
 
 /** Bytes of scratch that each caller of `matmul` needs. */
 export function matmulScratch(call: MatmulCall): usize {
-  if (usesLookUp(call)) return lookUpScratch();
   if (usesVectors(call)) return vectorScratch(call);
   return SCRATCH_BYTES;
 }
 
 /** Computes the units `begin .. end`. */
 export function matmul(call: MatmulCall, begin: i32, end: i32, scratch: usize): void {
-  if (usesLookUp(call)) {
-    lookUpProducts(call, begin, end, scratch);
-    return;
-  }
   if (usesVectors(call)) {
     vectorProducts(call, begin, end, scratch);
     return;
@@ -109,7 +102,7 @@ function block(
   const bias = k == 0 && call.bias ? call.bias + (<usize>column << 2) : 0;
   const add = k > 0 || call.accumulate != 0;
   panelProduct(
-    a, aTile, aRow, aStep, rows, scratch + B_OFFSET, kCount, columns,
+    a, aTile, aRow, aStep, rows, scratch + B_OFFSET, panelBytes(kCount), kCount, columns,
     y, <usize>call.n << 2, call.alpha, bias, add, scratch,
   );
 }

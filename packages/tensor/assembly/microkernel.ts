@@ -68,14 +68,14 @@ export function panelBytes(k: i32): usize {
 }
 
 /**
- * `y = alpha · a · b (+ bias) (+ y)` for `rows` × `columns`, with b in panels of eight columns that follow each other.
+ * `y = alpha · a · b (+ bias) (+ y)` for `rows` × `columns`, with b in panels of eight columns, `panelStride` bytes apart.
  *
  * a[i, k] lies at `aTile` (distance from four rows to the next four), `aRow` and `aStep` as in `tileProduct`. All
  * distances are in bytes; `bias` is 0 or points to `columns` numbers; `tile` is scratch of TILE_BYTES.
  */
 export function panelProduct(
-  aBlock: usize, aTile: usize, aRow: usize, aStep: usize, rows: i32, panel: usize, k: i32, columns: i32,
-  yBlock: usize, yRow: usize, alpha: f32, bias: usize, add: bool, tile: usize,
+  aBlock: usize, aTile: usize, aRow: usize, aStep: usize, rows: i32, panel: usize, panelStride: usize, k: i32,
+  columns: i32, yBlock: usize, yRow: usize, alpha: f32, bias: usize, add: bool, tile: usize,
 ): void {
   for (; columns > 0; columns -= TILE_COLUMNS) {
     const width = min(TILE_COLUMNS, columns);
@@ -88,7 +88,7 @@ export function panelProduct(
       a += aTile;
       y += yRow * TILE_ROWS;
     }
-    panel += panelBytes(k);
+    panel += panelStride;
     yBlock += TILE_ROW_BYTES;
     if (bias) bias += TILE_ROW_BYTES;
   }

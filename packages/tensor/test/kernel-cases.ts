@@ -117,7 +117,7 @@ export const CASES: Readonly<Record<string, Case>> = {
   },
 
   'products of a few rows with 4 bits'({ kernels, floats, upload }) {
-    const [n, k] = [1300, 128];
+    const [n, k] = [131, 1216]; // five parts, the last with one chunk
     const nested = { nestedAbsmax: null, nestedCode: null, nestedOffset: 0, nestedBlockSize: 256 };
     const packed = upload(new Uint8Array((n * k) / 2).map((_, i) => (i * 37) >> 3));
     const weight = { packed, size: n * k, blockSize: 64, absmax: floats((n * k) / 64), absmaxCodes: null, ...nested };

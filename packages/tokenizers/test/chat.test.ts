@@ -129,6 +129,25 @@ describe('encodeChat', () => {
   });
 });
 
+describe('encodeChat where places are not known', () => {
+  it('refuses a border that is not between tokens, rather than guess', () => {
+    const pre_tokenizer = {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'Split', pattern: { Regex: 'q' }, behavior: 'Removed', invert: false },
+        golden.tokenizer.pre_tokenizer,
+      ],
+    };
+    const dropping = new Tokenizer({ ...golden.tokenizer, pre_tokenizer });
+    const messages = [
+      { role: 'user', content: ' th' },
+      { role: 'assistant', content: 'e q<|im_end|>' },
+    ];
+    const chatTemplate = '{% for m in messages %}{{ m.content }}{% endfor %}';
+    expect(() => dropping.encodeChat(messages, { chatTemplate })).toThrow('got one whose place is not known');
+  });
+});
+
 describe('applyChatTemplate', () => {
   it('takes the template of tokenizer_config.json, or one of several by its name', () => {
     const only = tokenizerOf({ chat_template: 'only {{ messages[0].content }}' });

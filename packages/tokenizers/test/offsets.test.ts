@@ -111,16 +111,44 @@ describe('places in the text', () => {
     expect(parts[0]).toBeNull();
   });
 
-  it('are null where the normalizer cannot be followed', () => {
+  it('follow the table of SentencePiece as far as the library knows it', () => {
     const { tokenizer: json } = readGolden('t5');
-    const precompiled = { type: 'Precompiled', precompiled_charsmap: null };
-    const tokenizer = new Tokenizer({ ...json, normalizer: precompiled });
-    expect(placesOf(tokenizer, 'Hello').map(({ offset }) => offset)).toEqual(
-      tokenizer
-        .encode('Hello')
-        .slice(1)
-        .map(() => null),
-    );
+    const tokenizer = new Tokenizer({ ...json, normalizer: { type: 'Precompiled', precompiled_charsmap: null } });
+    const places = placesOf(tokenizer, 'a\u0001b\u3000ｃ').map(({ token, part }) => [token, part]);
+    expect(places).toEqual([
+      ['▁a', 'a'],
+      ['b', 'b'],
+      ['▁c', '\u3000ｃ'],
+    ]);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['the normalizer cannot be followed', { normalizer: { type: 'Replace', pattern: { Regex: '\\h' }, content: 'l' } }],
+    [
+      'words leave letters out',
+      { pre_tokenizer: { type: 'Split', pattern: { Regex: 'l' }, behavior: 'Removed', invert: false } },
+    ],
+    ['words are written otherwise', { pre_tokenizer: { type: 'Replace', pattern: { String: 'l' }, content: 'r' } }],
+  ])('are null where %s', (_, parts) => {
+    const tokenizer = new Tokenizer({ ...readGolden('t5').tokenizer, ...parts });
+    const places = placesOf(tokenizer, 'Hello').map(({ offset }) => offset);
+    expect(places.length).toBeGreaterThan(0);
+    expect(places.every((place) => place === null)).toBe(true);
+  });
+
+  it('know the sigma at the end of a word', () => {
+    expect(placesOf(goldenTokenizer('bert'), 'ΟΔΟΣ the').map(({ part }) => part)).toEqual(['ΟΔΟΣ', 'the']);
+  });
+
+  it('leave the spaces out that an added token takes away', () => {
+    const { tokenizer: json } = readGolden('gpt2');
+    const greedy = { id: 400, content: '<x>', special: true, normalized: false, single_word: false };
+    const added = (strips: object) => [...(json.added_tokens as object[]), { ...greedy, ...strips }];
+    const parts = (strips: object) =>
+      placesOf(new Tokenizer({ ...json, added_tokens: added(strips) }), 'the <x> the').map(({ part }) => part);
+    expect(parts({ lstrip: false, rstrip: false })).toEqual(['the', ' ', '<x>', ' the']);
+    expect(parts({ lstrip: false, rstrip: true })).toEqual(['the', ' ', '<x>', 'the']);
+    expect(parts({ lstrip: true, rstrip: false })).toEqual(['the', '<x>', ' the']);
   });
 
   it('are not there where nobody asked', () => {

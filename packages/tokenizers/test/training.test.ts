@@ -193,6 +193,12 @@ describe('trainWordPiece', () => {
     }
   });
 
+  it('learns nothing from words that will be unknown', () => {
+    const texts = ['abz abz abz abz', 'ab ba'];
+    const { vocab } = modelOf(trainWordPiece(texts, { vocabSize: 99, limitAlphabet: 2, minFrequency: 1 }));
+    expect(Object.keys(vocab).slice(5)).toEqual(['a', 'b', '##a', '##b', 'ab', 'ba']);
+  });
+
   it('encodes the same after it is written', async () => {
     const trained = trainWordPiece(readGolden('bert').corpus, { vocabSize: 300 });
     await trained.savePretrained(folder('word-piece'));

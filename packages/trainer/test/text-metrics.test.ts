@@ -45,6 +45,11 @@ describe('corpusBleu', () => {
     expect(corpusBleu(['a a a'], [['a', 'a a']]).matches).toEqual([2, 1, 0, 0]);
   });
 
+  it('takes the reference that is nearest in length, the shorter of two that are as near', () => {
+    expect(corpusBleu(['a b c'], [['a b', 'a b c d', 'a b c d e f']]).referenceLength).toBe(2);
+    expect(corpusBleu(['a b c'], [['a', 'a b c d']]).referenceLength).toBe(4);
+  });
+
   it('scores nothing right, and nothing said, with 0', () => {
     expect(corpusBleu(['a b c d'], ['e f g h']).score).toBe(0);
     expect(corpusBleu([''], ['e f g h'])).toMatchObject({ score: 0, brevityPenalty: 0 });
@@ -102,6 +107,10 @@ describe('exactMatch', () => {
     const scores = exactMatch(['a red house'], [['house', 'the red house', 'red']]);
     expect(scores).toMatchObject({ exactMatch: 1, f1: 1 });
     expect(exactMatch(['red house'], [['house', 'green']]).wordF1[0]).toBeCloseTo(2 / 3);
+  });
+
+  it('counts a word that is said twice as shared once where the reference has it once', () => {
+    expect(exactMatch(['red red'], ['red house']).wordF1).toEqual([0.5]);
   });
 
   it('compares texts as they are where it is told to', () => {

@@ -337,6 +337,164 @@ def llama_span(c, w, ids, real):
     return llama_states(c, w, ids, real, 'transformer') @ w['qa_outputs.weight'].T + w['qa_outputs.bias']
 
 
+# BART (https://arxiv.org/abs/1910.13461) and T5 (https://arxiv.org/abs/1910.10683) with a head over the decoder's states
+
+def shift_right(c, ids):
+    return torch.cat((torch.full_like(ids[:, :1], c['decoder_start_token_id']), ids[:, :-1]), 1)
+
+
+def at_end(c, states, ids):
+    """The state at the last end token, which is each text's last real one."""
+    return states[torch.arange(len(ids)), ids.eq(c['eos_token_id']).int().cumsum(1).argmax(1)]
+
+
+def everywhere(real, tokens):
+    return real[:, None, None, :].expand(-1, 1, tokens, -1)
+
+
+def affine(w, name, x):
+    return x @ w[f'{name}.weight'].T + w[f'{name}.bias']
+
+
+def bart_attention(w, name, x, memory, mask, count):
+    q, k, v = (heads(affine(w, f'{name}.{part}_proj', each), count) for part, each in (('q', x), ('k', memory), ('v', memory)))
+    return affine(w, f'{name}.out_proj', attention(q, k, v, mask, q.shape[-1] ** -0.5))
+
+
+def bart_stack(c, w, side, ids, mask, memory=None, memory_mask=None):
+    def norm(x, name):
+        return F.layer_norm(x, x.shape[-1:], w[f'{name}.weight'], w[f'{name}.bias'])
+
+    count, name = c[f'{side}_attention_heads'], f'model.{side}'
+    x = embed(c, w['model.shared.weight'], ids) + w[f'{name}.embed_positions.weight'][2:ids.shape[1] + 2]
+    x = norm(x, f'{name}.layernorm_embedding')
+    for i in range(c[f'{side}_layers']):
+        layer = f'{name}.layers.{i}'
+        x = norm(x + bart_attention(w, f'{layer}.self_attn', x, x, mask, count), f'{layer}.self_attn_layer_norm')
+        if memory is not None:
+            attended = bart_attention(w, f'{layer}.encoder_attn', x, memory, memory_mask, count)
+            x = norm(x + attended, f'{layer}.encoder_attn_layer_norm')
+        x = norm(x + affine(w, f'{layer}.fc2', F.gelu(affine(w, f'{layer}.fc1', x))), f'{layer}.final_layer_norm')
+    return x
+
+
+def bart_states(c, w, ids, real):
+    memory = bart_stack(c, w, 'encoder', ids, everywhere(real, ids.shape[1]))
+    all_real = torch.ones_like(real)  # the decoder is told of no padding
+    return bart_stack(c, w, 'decoder', shift_right(c, ids), causal_mask(all_real), memory, everywhere(real, ids.shape[1]))
+
+
+def bart_text(c, w, ids, real):
+    pooled = at_end(c, bart_states(c, w, ids, real), ids)
+    return affine(w, 'classification_head.out_proj', affine(w, 'classification_head.dense', pooled).tanh())
+
+
+def bart_span(c, w, ids, real):
+    return affine(w, 'qa_outputs', bart_states(c, w, ids, real))
+
+
+def bart_shapes(c, *more):
+    C = c['d_model']
+    shapes = {'model.shared.weight': (VOCAB, C)}
+
+    def layer(name, out, inner):
+        shapes.update({f'{name}.weight': (out, inner), f'{name}.bias': (out,)})
+
+    def norm(name):
+        shapes.update({f'{name}.weight': (C,), f'{name}.bias': (C,)})
+
+    for side in ('encoder', 'decoder'):
+        name = f'model.{side}'
+        shapes[f'{name}.embed_positions.weight'] = (c['max_position_embeddings'] + 2, C)
+        norm(f'{name}.layernorm_embedding')
+        for i in range(c[f'{side}_layers']):
+            for each in ('self_attn', 'encoder_attn')[:1 + (side == 'decoder')]:
+                for part in ('k', 'v', 'q', 'out'):
+                    layer(f'{name}.layers.{i}.{each}.{part}_proj', C, C)
+                norm(f'{name}.layers.{i}.{each}_layer_norm')
+            layer(f'{name}.layers.{i}.fc1', c[f'{side}_ffn_dim'], C)
+            layer(f'{name}.layers.{i}.fc2', C, c[f'{side}_ffn_dim'])
+            norm(f'{name}.layers.{i}.final_layer_norm')
+    return shapes | dict(more)
+
+
+BART = dict(
+    model_type='bart', vocab_size=VOCAB, d_model=24, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
+    decoder_attention_heads=4, encoder_ffn_dim=20, decoder_ffn_dim=28, max_position_embeddings=16, dropout=0.0,
+    attention_dropout=0.0, activation_dropout=0.0, is_encoder_decoder=True, pad_token_id=0, bos_token_id=1, eos_token_id=2,
+    decoder_start_token_id=2)
+
+
+def t5_bucket(distance, bidirectional, buckets, furthest):
+    """distance: key minus query, [T, S]."""
+    offset = torch.zeros_like(distance)
+    if bidirectional:
+        buckets //= 2
+        offset, away = (distance > 0) * buckets, distance.abs()
+    else:
+        away = (-distance).clamp(min=0)
+    exact = buckets // 2
+    grown = exact + (torch.log(away.float() / exact) / math.log(furthest / exact) * (buckets - exact)).long()
+    return offset + torch.where(away < exact, away, grown.clamp(max=buckets - 1))
+
+
+def t5_stack(c, w, side, ids, mask, memory=None, memory_mask=None):
+    H, T, name = c['num_heads'], ids.shape[1], f'transformer.{side}'
+    distance = torch.arange(T)[None, :] - torch.arange(T)[:, None]
+    buckets = t5_bucket(distance, memory is None, c['relative_attention_num_buckets'], c['relative_attention_max_distance'])
+    bias = w[f'{name}.block.0.layer.0.SelfAttention.relative_attention_bias.weight'][buckets].permute(2, 0, 1)
+
+    def attend(layer, x, source, seen, added):
+        q, k, v = (heads(each @ w[f'{layer}.{part}.weight'].T, H) for part, each in (('q', x), ('k', source), ('v', source)))
+        scores = (q @ k.transpose(-1, -2) + added).masked_fill(~seen, -1e30)
+        return (scores.softmax(-1) @ v).transpose(1, 2).flatten(2) @ w[f'{layer}.o.weight'].T
+
+    x = w['transformer.shared.weight'][ids]
+    for i in range(c['num_layers']):
+        layer = f'{name}.block.{i}.layer'
+        normed = rms(x, w[f'{layer}.0.layer_norm.weight'])
+        x = x + attend(f'{layer}.0.SelfAttention', normed, normed, mask, bias)
+        if memory is not None:
+            x = x + attend(f'{layer}.1.EncDecAttention', rms(x, w[f'{layer}.1.layer_norm.weight']), memory, memory_mask, 0)
+        last = f'{layer}.{1 if memory is None else 2}'
+        hidden = F.relu(rms(x, w[f'{last}.layer_norm.weight']) @ w[f'{last}.DenseReluDense.wi.weight'].T)
+        x = x + hidden @ w[f'{last}.DenseReluDense.wo.weight'].T
+    return rms(x, w[f'{name}.final_layer_norm.weight'])
+
+
+def t5_text(c, w, ids, real):
+    memory = t5_stack(c, w, 'encoder', ids, everywhere(real, ids.shape[1]))
+    states = t5_stack(c, w, 'decoder', shift_right(c, ids), causal_mask(torch.ones_like(real)), memory, everywhere(real, ids.shape[1]))
+    pooled = at_end(c, states, ids)
+    return affine(w, 'classification_head.out_proj', affine(w, 'classification_head.dense', pooled).tanh())
+
+
+def t5_shapes(c, *more):
+    C, inner, F_ = c['d_model'], c['num_heads'] * c['d_kv'], c['d_ff']
+    shapes = {'transformer.shared.weight': (VOCAB, C)}
+    for side in ('encoder', 'decoder'):
+        name = f'transformer.{side}'
+        shapes[f'{name}.final_layer_norm.weight'] = (C,)
+        shapes[f'{name}.block.0.layer.0.SelfAttention.relative_attention_bias.weight'] = (c['relative_attention_num_buckets'], c['num_heads'])
+        for i in range(c['num_layers']):
+            kinds = ['SelfAttention', 'EncDecAttention'][:1 + (side == 'decoder')]
+            for n, kind in enumerate(kinds):
+                layer = f'{name}.block.{i}.layer.{n}'
+                shapes |= {f'{layer}.{kind}.{part}.weight': (inner, C) for part in 'qkv'}
+                shapes |= {f'{layer}.{kind}.o.weight': (C, inner), f'{layer}.layer_norm.weight': (C,)}
+            layer = f'{name}.block.{i}.layer.{len(kinds)}'
+            shapes |= {f'{layer}.DenseReluDense.wi.weight': (F_, C), f'{layer}.DenseReluDense.wo.weight': (C, F_),
+                       f'{layer}.layer_norm.weight': (C,)}
+    return shapes | dict(more)
+
+
+T5 = dict(
+    model_type='t5', vocab_size=VOCAB, d_model=24, d_kv=5, d_ff=20, num_layers=2, num_decoder_layers=2, num_heads=4,
+    relative_attention_num_buckets=8, relative_attention_max_distance=6, feed_forward_proj='relu', dropout_rate=0.0,
+    is_encoder_decoder=True, pad_token_id=0, eos_token_id=2, decoder_start_token_id=0)
+HEAD = [('classification_head.dense.weight', (24, 24)), ('classification_head.dense.bias', (24,)),
+        ('classification_head.out_proj.weight', (3, 24)), ('classification_head.out_proj.bias', (3,))]
+
 CLASSIFIER = [('classifier.weight', (3, 24)), ('classifier.bias', (3,))]
 LABELS = dict(id2label={str(i): f'LABEL_{i}' for i in range(3)}, label2id={f'LABEL_{i}': i for i in range(3)})
 CASES = {  # name: class, config, shapes, function, kind of labels
@@ -351,6 +509,9 @@ CASES = {  # name: class, config, shapes, function, kind of labels
     'phi3_longrope': ('Phi3ForCausalLM', PHI3, phi3_shapes(PHI3), phi3, 'next'),
     'llama_dynamic': ('LlamaForCausalLM', DYNAMIC, llama_shapes(DYNAMIC, ('lm_head.weight', (VOCAB, 24))), llama, 'next'),
     'llama_tokens': ('LlamaForTokenClassification', LLAMA | LABELS, llama_shapes(LLAMA, ('score.weight', (3, 24)), ('score.bias', (3,))), llama_tokens, 'tokens'),
+    'bart_text': ('BartForSequenceClassification', BART | LABELS, bart_shapes(BART, *HEAD), bart_text, 'text'),
+    'bart_qa': ('BartForQuestionAnswering', BART, bart_shapes(BART, ('qa_outputs.weight', (2, 24)), ('qa_outputs.bias', (2,))), bart_span, 'span'),
+    't5_text': ('T5ForSequenceClassification', T5 | LABELS, t5_shapes(T5, *HEAD), t5_text, 'text'),
     'llama_span': ('LlamaForQuestionAnswering', LLAMA, llama_shapes(LLAMA, ('qa_outputs.weight', (2, 24)), ('qa_outputs.bias', (2,)), prefix='transformer'), llama_span, 'span'),
 }
 
@@ -409,6 +570,8 @@ def make(name):
     real = torch.ones(ROWS, TOKENS, dtype=torch.bool)
     real[1, 5:] = False  # with a window of 2 on each side, each place sees a token, and no convention about none is needed
     ids[1, 5:] = 0
+    if config.get('is_encoder_decoder'):
+        ids[0, -1] = ids[1, 4] = config['eos_token_id']  # texts end
     labels = new_labels(kind, ids, real)
     logits = run(config, weights, ids, real)
     loss = loss_of(kind, logits, labels)

@@ -5,21 +5,27 @@ import type {
   HeadStrides,
   RopeArguments,
 } from '../kernels/attention.js';
+import { fitsStrips, StripAttention } from './attention-blas.js';
+import { type BlasSource, NO_BLAS } from './blas.js';
 import { floatBits } from './call.js';
 import { ELEMENT, FUNCTION, MULTIPLY_ADD } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 
-export function attentionKernels(engine: Engine): AttentionKernels {
+export function attentionKernels(engine: Engine, blas: BlasSource = NO_BLAS): AttentionKernels {
   const { exports } = engine;
   return {
     attention(args) {
       const call = engine.metadata(attentionCall(args, null));
+      const library = fitsStrips(args, null) ? blas.get() : null;
+      if (library) return new StripAttention(engine, library, args, call).forward();
       const units = exports.attentionUnits(call);
       engine.run('attention', [call], units, attentionCost(args) / units, exports.attentionScratch(call));
     },
 
     attentionBackward(args, gradients) {
       const call = engine.metadata(attentionCall(args, gradients));
+      const library = fitsStrips(args, gradients) ? blas.get() : null;
+      if (library) return new StripAttention(engine, library, args, call).backward(gradients);
       const units = exports.attentionBackwardUnits(call);
       const unitCost = (2 * attentionCost(args)) / units;
       engine.run('attentionBackward', [call], units, unitCost, exports.attentionBackwardScratch(call));

@@ -4,7 +4,7 @@ import { DeviceError } from '../errors.js';
 
 /**
  * `y = alpha · op(a) · op(b) + beta · y`, row-major float32; a, b and y are byte offsets. A row may be a part of a wider
- * one: `aWidth` and `yWidth` are the elements from one stored row to the next. b is whole.
+ * one: `aWidth`, `bWidth` and `yWidth` are the elements from one stored row to the next.
  */
 export interface Sgemm {
   readonly transposeA: boolean;
@@ -16,6 +16,7 @@ export interface Sgemm {
   readonly a: number;
   readonly aWidth: number;
   readonly b: number;
+  readonly bWidth: number;
   readonly beta: number;
   readonly y: number;
   readonly yWidth: number;
@@ -188,10 +189,10 @@ class Cblas implements Blas {
   }
 
   sgemm(memory: ArrayBufferLike, product: Sgemm): void {
-    const { m, n, k, alpha, a, aWidth, b, beta, y, yWidth } = product;
+    const { m, n, k, alpha, a, aWidth, b, bWidth, beta, y, yWidth } = product;
     const base = this.#address(memory);
     const aKind = product.transposeA ? TRANSPOSED : PLAIN;
-    const [bKind, bWidth] = product.transposeB ? [TRANSPOSED, k] : [PLAIN, n];
+    const bKind = product.transposeB ? TRANSPOSED : PLAIN;
     this.#sgemm(ROW_MAJOR, aKind, bKind, m, n, k, alpha, base + a, aWidth, base + b, bWidth, beta, base + y, yWidth);
   }
 
@@ -208,7 +209,7 @@ class Cblas implements Blas {
 /** A library that is broken, or counts in integers of another width, must show here and not in somebody's gradients. */
 function check(blas: Blas): void {
   const values = new Float32Array([1, 2, 3, 4, 5, 6, /* b: */ 1, 0, 2, 0, 1, 3, /* y: */ 1, 1, 1, 1]);
-  const sizes = { m: 2, n: 2, k: 3, alpha: 2, beta: 1, a: 0, aWidth: 3, b: 24, y: 48, yWidth: 2 };
+  const sizes = { m: 2, n: 2, k: 3, alpha: 2, beta: 1, a: 0, aWidth: 3, b: 24, bWidth: 3, y: 48, yWidth: 2 };
   blas.sgemm(values.buffer, { ...sizes, transposeA: false, transposeB: true });
   const expected = [15, 23, 33, 47]; // 2 · [1 2 3; 4 5 6] · [1 0; 0 1; 2 3] + 1
   const got = [...values.slice(12)];

@@ -50,7 +50,7 @@ export function runBlas(blas: Blas, { memory }: Engine, args: MatmulArguments): 
   const beta = args.bias || args.accumulate ? 1 : 0;
   for (let z = 0; z < batch; z++) {
     const operands = { a: a + 4 * z * aStride, b: b + 4 * z * bStride, y: y + 4 * z * m * n };
-    const widths = { aWidth: transposeA ? m : k, yWidth: n };
+    const widths = { aWidth: transposeA ? m : k, bWidth: transposeB ? k : n, yWidth: n };
     blas.sgemm(memory.buffer, { ...operands, ...widths, transposeA, transposeB, m, n, k, alpha, beta });
   }
 }
@@ -96,7 +96,7 @@ export function runFourBitBlas(
       : { a: x, aWidth: inFeatures, y: y + 4 * row, yWidth: outFeatures };
     const beta = accumulate || bias || (transpose && row > 0) ? 1 : 0;
     const options = { transposeA: false, transposeB: !transpose, alpha: 1, beta };
-    blas.sgemm(engine.memory.buffer, { ...sizes, ...places, b: scratch, ...options });
+    blas.sgemm(engine.memory.buffer, { ...sizes, ...places, b: scratch, bWidth: inFeatures, ...options });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { MatmulArguments, MatmulKernels } from '../kernels/matmul.js';
 import { type BlasSource, fitsBlas, NO_BLAS, runBlas } from './blas.js';
 import { floatBits } from './call.js';
-import { ELEMENT, MULTIPLY_ADD } from './cost.js';
+import { ELEMENT, LOOK_UP, MULTIPLY_ADD } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 
 /** `bType` in assembly/matmul-call.ts. */
@@ -15,7 +15,7 @@ export function matmulKernels(engine: Engine, blas: BlasSource = NO_BLAS): Matmu
       const library = args.bDtype === 'float32' && fitsBlas(args) ? blas.get() : null;
       if (library) return runBlas(library, engine, args);
       const storage = STORAGE[args.bDtype as keyof typeof STORAGE];
-      runMatmul(engine, args, matmulCall(args, storage, pointer(args.b)));
+      runMatmul(engine, args, engine.metadata(matmulCall(args, storage, pointer(args.b))));
     },
   };
 }
@@ -26,17 +26,25 @@ export function matmulFourBit(
   args: Omit<MatmulArguments, 'b' | 'bDtype'>,
   weight: readonly number[],
 ): void {
-  runMatmul(engine, args, [...matmulCall(args, FOUR_BIT, 0), ...weight]);
+  const { exports } = engine;
+  const call = engine.metadata([...matmulCall(args, FOUR_BIT, 0), ...weight]);
+  const count = exports.lookUpParts(call);
+  if (count === 0) {
+    runMatmul(engine, args, call);
+    return;
+  }
+  const parts = engine.workspace(count * exports.lookUpPartBytes(call));
+  engine.run('lookUpPart', [call, parts], count, (args.m * args.n * args.k * LOOK_UP) / count);
+  engine.run('lookUpSum', [call, parts], args.m * args.n, count * ELEMENT);
 }
 
-/** Few rows take as long as it takes to read b, many as long as it takes to multiply. */
+/** `call` points to the words of the arguments. Few rows take as long as it takes to read b, many as long as it takes to multiply. */
 function runMatmul(
   engine: Engine,
   { batch, m, n, k }: Pick<MatmulArguments, 'batch' | 'm' | 'n' | 'k'>,
-  words: readonly number[],
+  call: number,
 ): void {
   const { exports } = engine;
-  const call = engine.metadata(words);
   const units = exports.matmulUnits(call);
   const nanoseconds = batch * n * k * Math.max(m * MULTIPLY_ADD, 1.5 * ELEMENT);
   engine.run('matmul', [call], units, nanoseconds / units, exports.matmulScratch(call));

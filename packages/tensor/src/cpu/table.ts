@@ -23,7 +23,7 @@ export function kernelTable(engine: Engine, blas: BlasSource = NO_BLAS): Kernels
     ...randomKernels(engine),
     ...optimizerKernels(engine),
     ...matmulKernels(engine, blas),
-    ...attentionKernels(engine),
+    ...attentionKernels(engine, blas),
     ...quantizationKernels(engine, blas),
   };
 }

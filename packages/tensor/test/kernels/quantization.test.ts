@@ -266,16 +266,17 @@ describe.each(devices)('matmul4bit on %s', (device) => {
   });
 
   it.each(TYPES)('%s is its reference for the few rows of decoding', async (type) => {
-    // around what decoding by look-up asks for: 1 to 3 rows, 128 columns or more, chunks of 64 inputs in one block each
+    // around what decoding by look-up asks for: 1 to 3 rows, 128 columns or more, chunks of 64 inputs in one block each,
+    // sizes of blocks that are powers of two
     const shapes = [
       ...[1, 2, 3, 4].flatMap((m) => [127, 128, 131].map((n) => [m, n, 64, 64] as const)),
       ...[513, 1030].map((n) => [1, n, 64, 64] as const),
-      ...[32, 64, 128, 256].map((blockSize) => [2, 130, 192, blockSize] as const),
+      ...[32, 64, 128, 192, 256].map((blockSize) => [2, 130, 192, blockSize] as const),
       ...[0, 63, 65, 96].map((k) => [1, 129, k, 64] as const),
     ];
     for (const [m, n, k, blockSize] of shapes) {
       const x = normals(m * k, 1);
-      for (const nested of [0, 3]) {
+      for (const nested of [0, 3, 4]) {
         const weight = randomWeight(type, n * k, blockSize, nested);
         for (const [bias, isSum] of [
           [null, false],

@@ -55,12 +55,13 @@ function tokenBorder(text: string, at: number, tokens: ChatTokens, idsOf: (text:
   const before = idsOf(text.slice(0, at));
   if (before.every((id, i) => id === tokens.ids[i])) return before.length;
   const offsets = tokens.offsets();
-  const border = offsets.findIndex((offset) => offset !== null && offset[1] > at);
-  const [start, end] = offsets[border] ?? [0, 0];
+  const border = offsets.findIndex((offset) => offset === null || offset[1] > at);
+  const offset = offsets[border];
   // A space before a word is in the word's token: the token is the word's.
-  if (border >= 0 && text.slice(start, at).trim() === '' && !offsets.slice(0, border).includes(null)) return border;
+  if (offset && text.slice(offset[0], at).trim() === '') return border;
   throw new TokenizerError(
     `encodeChat: a token lies on both sides of the border of the assistant's part: expected one that ends at ` +
-      `${JSON.stringify(text.slice(Math.max(0, at - 20), at))}, got ${JSON.stringify(text.slice(start, end))}`,
+      `${JSON.stringify(text.slice(Math.max(0, at - 20), at))}, got ` +
+      (offset ? JSON.stringify(text.slice(...offset)) : 'one whose place is not known'),
   );
 }

@@ -45,7 +45,7 @@ export class AlignedText {
   /** Where units `from` to `to` come from. Units that were put in have an empty place of their own. */
   span(from: number, to: number): Offset {
     if (from >= to) return [this.#place(from), this.#place(from)];
-    return [Math.min(...this.#starts.slice(from, to)), Math.max(...this.#ends.slice(from, to))];
+    return [this.#starts[from]!, this.#ends[to - 1]!]; // places never go back
   }
 
   /** Rewrites parts, given from left to right; the rest stays. What is written comes from all of what was there. */

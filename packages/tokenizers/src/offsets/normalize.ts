@@ -2,10 +2,15 @@ import { isObject, type Json, objectsIn } from '../json.js';
 import { escapePattern } from './added-tokens.js';
 import type { AlignedText } from './aligned-text.js';
 
-/** One character, whatever it is. */
-const CHARACTER = /[\s\S]/gu;
+/** Characters that may have a small letter. */
+const LETTER = /[A-Z]|[^\0-\x7f]/gu;
+/** What BertNormalizer drops, and what it makes a space of. */
+const CONTROL = /[\0\ufffd]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\p{Cs}]/gu;
 /** A character with its marks, or the letters of Korean syllables: what Unicode normal forms compose or take apart. */
 const CLUSTER = /[\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff]+|\P{M}\p{M}*|\p{M}+/gu;
+/** What SentencePiece's table has nothing for. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const DROPPED = /[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]/g;
 /** Chinese characters of the first plane, which the library's BertNormalizer sets apart. */
 const CHINESE = /[\u4e00-\u9fff\u3400-\u4dbf\uf900-\ufaff]/g;
 
@@ -37,6 +42,8 @@ export function alignedNormalize(normalizer: unknown, text: AlignedText): Aligne
       return text.rewrite([{ from: 0, to: 0, by: String(normalizer.prepend) }]);
     case 'Replace':
       return replacePattern(text, normalizer);
+    case 'Precompiled':
+      return precompiled(text);
     case 'BertNormalizer':
       return bertNormalize(text, normalizer);
     default:
@@ -45,12 +52,13 @@ export function alignedNormalize(normalizer: unknown, text: AlignedText): Aligne
 }
 
 function normalForm(text: AlignedText, form: 'NFC' | 'NFD' | 'NFKC' | 'NFKD'): AlignedText {
+  if (/^[\0-\x7f]*$/.test(text.text)) return text;
   return rewriteChanged(text, CLUSTER, (cluster) => cluster.normalize(form));
 }
 
 /** Greek sigma at the end of a word is written differently, but takes as much room. */
 function lowercase(text: AlignedText): AlignedText {
-  return rewriteChanged(text, CHARACTER, (character) => character.toLowerCase());
+  return rewriteChanged(text, LETTER, (character) => character.toLowerCase());
 }
 
 function strip(text: AlignedText, { strip_left: left, strip_right: right }: Json): AlignedText {
@@ -70,12 +78,25 @@ function replacePattern(text: AlignedText, { pattern, content }: Json): AlignedT
   }
 }
 
+/** What the library does in place of SentencePiece's table: it drops control characters, and all but ～ is NFKC. */
+function precompiled(text: AlignedText): AlignedText {
+  const spaces = /[\t\n\f\r\xa0\u1680\u2000-\u200f\u2028\u2029\u202f\u205f\u2581\u3000\ufeff\ufffd]/g;
+  const done = rewriteChanged(
+    text.replace(DROPPED, () => ''),
+    spaces,
+    () => ' ',
+  );
+  return rewriteChanged(done, CLUSTER, (cluster) => (cluster === '\uff5e' ? cluster : cluster.normalize('NFKC')));
+}
+
 function bertNormalize(text: AlignedText, options: Json): AlignedText {
   let done = text;
-  if (options.clean_text) {
-    const isControl = /^(?:[\0\ufffd]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}\p{Cs}])$/u;
-    done = rewriteChanged(done, CHARACTER, (c) => (isControl.test(c) ? '' : /\s/.test(c) ? ' ' : c));
-  }
+  if (options.clean_text)
+    done = rewriteChanged(
+      done.replace(CONTROL, () => ''),
+      /\s/gu,
+      () => ' ',
+    );
   if (options.handle_chinese_chars) done = rewriteChanged(done, CHINESE, (character) => ` ${character} `);
   if (options.lowercase) done = lowercase(done);
   const strips = options.lowercase ? options.strip_accents !== false : Boolean(options.strip_accents);

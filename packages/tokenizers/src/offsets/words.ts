@@ -20,7 +20,7 @@ export function inWordCharacters(preTokenizer: unknown, text: AlignedText): Alig
   if (steps.some(({ type }) => type === 'ByteLevel')) {
     const characters = byteCharacters();
     const encoder = new TextEncoder();
-    return text.replace(/[\s\S]/gu, (c) => Array.from(encoder.encode(c), (byte) => characters[byte]!).join(''));
+    return text.replace(/[^!-~]/gu, (c) => Array.from(encoder.encode(c), (byte) => characters[byte]!).join(''));
   }
   const metaspace = steps.find(({ type }) => type === 'Metaspace');
   return metaspace ? text.replace(/ /g, () => String(metaspace.replacement ?? '\u2581')) : text;

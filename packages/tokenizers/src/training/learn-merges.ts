@@ -29,8 +29,8 @@ export interface MergeResult {
 
 /**
  * Byte-pair encoding: merges the most frequent pair of neighbours everywhere, again and again. Of equally frequent pairs the
- * one with the smaller left id is merged, then with the smaller right id. A merge whose text is in the vocabulary already gets
- * that id, so that the vocabulary does not grow; a pair that comes up again is merged again and keeps its rank.
+ * one with the smaller left id is merged, then with the smaller right id. A text has one way only to become a token, so no
+ * pair is merged twice; one whose text is a special token gets that token's id.
  *
  * Counts are kept up to date: a merge visits only the words that hold the pair.
  *
@@ -57,8 +57,7 @@ export function learnMerges(task: MergeTask): MergeResult {
     const text = task.join(vocab[pair.left]!, vocab[pair.right]!);
     const id = ids.get(text) ?? vocab.push(text) - 1;
     ids.set(text, id);
-    if (!pair.merged) merges.push([pair.left, pair.right]);
-    pair.merged = true;
+    merges.push([pair.left, pair.right]);
     for (const changed of pairs.merge(pair, id, task.words)) enqueue(changed);
   }
   return { vocab, merges };
@@ -108,7 +107,7 @@ class PairCounts {
     const pairs = this.#byLeft[left];
     let pair = pairs.get(right);
     if (!pair) {
-      pair = { left, right, count: 0, words: [], merged: false };
+      pair = { left, right, count: 0, words: [] };
       pairs.set(right, pair);
     }
     return pair;

@@ -5,8 +5,6 @@ export interface Pair {
   count: number;
   /** Numbers of words that may hold it; some hold it no more, some are listed twice. */
   words: number[];
-  /** It has been merged, so that its rank is taken. */
-  merged: boolean;
 }
 
 interface Entry {
