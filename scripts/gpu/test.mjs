@@ -1,7 +1,8 @@
 // node scripts/gpu/test.mjs [SUITE ...]: the tests that run on devices, and the conformance cases, on each GPU backend that
 // this machine has. A backend that is missing is skipped, and said so; with CI set that is a failure.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { countCases, countTests } from '../counts.mjs';
 import { findBrowser, gpuEnvironments, withDisplay } from './environment.mjs';
@@ -51,19 +52,19 @@ function inBrowser(backend) {
   return sum(countTests(report));
 }
 
-/** Test files that ask for every device, and the vitest projects that they belong to. */
+/** Test files that run on devices, and the vitest projects that they belong to, which are named after their folders. */
 function deviceTests() {
   const files = [];
-  for (const name of readdirSync('packages')) {
-    const tests = readdirSync(`packages/${name}`).includes('test')
-      ? readdirSync(`packages/${name}/test`, { recursive: true })
-      : [];
-    for (const test of tests) {
-      const file = `packages/${name}/test/${test}`;
-      if (file.endsWith('.test.ts') && readFileSync(file, 'utf8').includes('.each(devices)')) files.push(file);
+  const names = new Set();
+  for (const folder of [...readdirSync('packages').map((name) => `packages/${name}`), 'conformance']) {
+    const tests = existsSync(`${folder}/test`) ? readdirSync(`${folder}/test`, { recursive: true }) : [];
+    for (const test of tests.filter((name) => name.endsWith('.test.ts'))) {
+      const file = `${folder}/test/${test}`;
+      if (!/\.each\(devices\)|gpuBackends\(/.test(readFileSync(file, 'utf8'))) continue;
+      files.push(file);
+      names.add(basename(folder));
     }
   }
-  const names = new Set(files.map((file) => file.split('/')[1]));
   return { files, projects: [...names].map((name) => `--project=${name}`) };
 }
 

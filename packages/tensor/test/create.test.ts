@@ -52,7 +52,9 @@ describe('tensor', () => {
     expect(() => zeros([-1])).toThrow('a shape holds whole numbers of 0 or more, got [-1]');
   });
   it('names the device that is not there', () => {
-    expect(() => zeros([1], { device: 'tpu' as never })).toThrow("expected 'cpu', 'gpu' or an opened Device, got 'tpu'");
+    expect(() => zeros([1], { device: 'tpu' as never })).toThrow(
+      "expected 'cpu', 'gpu' or an opened Device, got 'tpu'",
+    );
   });
   it('keeps shapes with a length of 0', async () => {
     expect((await zeros([0, 3]).data()).length).toBe(0);

@@ -7,7 +7,7 @@ import { quotientOf, remainderOf } from './walk.js';
 export type FourBitType = 'nf4' | 'fp4';
 
 /** The number of each code, as assembly/four-bit.ts has them. */
-const CODE_VALUES: Readonly<Record<FourBitType, readonly number[]>> = {
+export const CODE_VALUES: Readonly<Record<FourBitType, readonly number[]>> = {
   nf4: [
     ...[-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635],
     ...[-0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634],

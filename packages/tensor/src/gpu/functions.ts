@@ -251,7 +251,7 @@ export const geluTanhSlope = float(
  * `sin(x + quadrant · π/2)` (Cephes). π/2 is taken away in three parts, the first two so short that their products with
  * n are exact: full precision to |x| = 8,000, fewer digits beyond, and none past a million.
  */
-export const sinQuadrant = float(
+const sinQuadrant = float(
   `function sinQuadrant(x, quadrant) {
     if (isNan(x) > 0) { return x; }
     if (Math.abs(x) > 3.4e38) { if (x * 0.5 === x) { return notANumber(x); } }

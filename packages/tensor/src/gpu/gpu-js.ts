@@ -49,7 +49,7 @@ export async function loadGpuJs(): Promise<GpuJs> {
 export const VECTOR = 'ArrayTexture(4)';
 
 /** gpu.js's settings of a kernel: single precision, its result left on the GPU, one program for all sizes. */
-export function kernelSettings(kernel: GpuKernel, arrayType: string): Record<string, unknown> {
+function kernelSettings(kernel: GpuKernel, arrayType: string): Record<string, unknown> {
   const argumentTypes: Record<string, string> = Object.fromEntries(
     kernel.inputs.map((name) => [name, kernel.vectors.includes(name) ? VECTOR : arrayType]),
   );

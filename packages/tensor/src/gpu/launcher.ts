@@ -205,7 +205,7 @@ export class Launcher {
   }
 }
 
-export function memoryOf(of: DeviceBuffer | Scratch): (GpuBuffer & { storage: GpuStorage }) | Scratch {
+function memoryOf(of: DeviceBuffer | Scratch): (GpuBuffer & { storage: GpuStorage }) | Scratch {
   return of instanceof Scratch ? of : gpuBuffer(of);
 }
 

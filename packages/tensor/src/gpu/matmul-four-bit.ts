@@ -3,8 +3,8 @@ import type { FourBitWeight } from '../kernels/quantization.js';
 import { CODE_VALUES, type FourBitType, weightAt, weightFunctions } from './four-bit.js';
 import { family, gpuKernel, type WgslKernel } from './kernel.js';
 import { type Launcher, type Scratch, view } from './launcher.js';
-import { runProduct } from './product.js';
-import { TILE, TILE_PARAMETERS, tileCode, tileGroups, tileParameters } from './product-wgsl.js';
+import { FEW, runProduct } from './product.js';
+import { TILE_PARAMETERS, type TileSize, tileCode, tileGroups, tileParameters, tileSize } from './product-wgsl.js';
 
 /** `y[m, out] = x[m, in] · Wᵀ (+ bias)`, or with `transpose` `y[m, in] = x[m, out] · W`: kernels/quantization.ts. */
 export interface FourBitProduct {
@@ -33,7 +33,7 @@ const PANEL = 1 << 20;
 export function runFourBitProduct(launcher: Launcher, product: FourBitProduct, decode: Decode): void {
   const { m } = product;
   if (launcher.webGpu) {
-    if (m >= TILE / 8) runTiled(launcher, product);
+    if (m >= FEW) runTiled(launcher, product);
     else runDecoding(launcher, product);
   } else if (m > 1) runPanels(launcher, product, decode);
   else runDecoding(launcher, product);
@@ -64,13 +64,14 @@ function runDecoding(launcher: Launcher, product: FourBitProduct): void {
   launcher.launch(kernel, y, [n, m, 1], inputs, [weight.blockSize, inFeatures, k]);
 }
 
-const tiledFourBit = family((type: FourBitType, transpose: boolean, bias: boolean): WgslKernel => {
+const tiledFourBit = family((tile: TileSize, type: FourBitType, transpose: boolean, bias: boolean): WgslKernel => {
   const binding = (at: number, name: string) => `@group(0) @binding(${at}) var<storage, read> ${name} : array<f32>;`;
   return {
-    name: `tiledFourBit(${type},${transpose},${bias})`,
+    name: `tiledFourBit(${tile},${type},${transpose},${bias})`,
     inputs: bias ? 4 : 3,
     outputs: 1,
     code: tileCode({
+      tile,
       parameters: `${TILE_PARAMETERS}, in_features : u32, block_size : u32, spare2 : u32, spare3 : u32`,
       declarations: `
 ${binding(2, 'packed')}
@@ -99,8 +100,9 @@ function runTiled(launcher: Launcher, product: FourBitProduct): void {
   const parameters = tileParameters({ m, n, k, bias, accumulate, aStride: 0, bStride: 0, alpha: 1 }, 4);
   parameters.set([inFeatures, weight.blockSize], 8);
   const inputs = [x, weight.packed, scales];
-  const kernel = tiledFourBit(weight.type, transpose, bias !== null);
-  launcher.launchWgsl(kernel, [y], bias ? [...inputs, bias] : inputs, parameters, tileGroups(m, n, 1));
+  const tile = tileSize(m, n);
+  const kernel = tiledFourBit(tile, weight.type, transpose, bias !== null);
+  launcher.launchWgsl(kernel, [y], bias ? [...inputs, bias] : inputs, parameters, tileGroups(tile, m, n, 1));
 }
 
 /** Columns `from .. to` of y: those of `part`; the others stay. */

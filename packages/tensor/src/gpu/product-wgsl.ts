@@ -6,15 +6,21 @@ import type { Product } from './product.js';
 // its threads read 2k floats for each sum. Here a workgroup loads a tile of both operands once for all of its threads.
 
 /** Rows and columns of the output that a workgroup computes. */
-export const TILE = 64;
+export type TileSize = 16 | 64;
 
-/** How much of k a workgroup holds at a time: 16 makes 8 KiB of workgroup memory, half of what every adapter has. */
+/** How much of k a workgroup holds at a time: 16 makes at most 8 KiB of workgroup memory, half of what every adapter has. */
 const DEPTH = 16;
 
-/** Each thread sums 8 rows by 2 · 4 columns, so that 64 products cost 8 + 2 reads of workgroup memory. */
-const ROWS = 8;
-const FOURS = 2;
-const THREADS = [TILE / (4 * FOURS), TILE / ROWS] as const;
+/**
+ * What a thread sums: `rows` by `4 · fours`. In large tiles 64 products cost 8 + 2 reads of workgroup memory; small ones
+ * keep more threads busy where there are few rows or columns, as in LoRA and in the heads of attention.
+ */
+const THREAD = { 16: { rows: 2, fours: 1 }, 64: { rows: 8, fours: 2 } } as const;
+
+/** The tile for a product of m × n: a large one that is a quarter full was still faster than small ones. */
+export function tileSize(m: number, n: number): TileSize {
+  return Math.min(m, n) > 16 ? 64 : 16;
+}
 
 /** Parameters that every tiled product has; `flags` bit 0: bias, bit 1: accumulate. */
 export const TILE_PARAMETERS =
@@ -23,13 +29,14 @@ export const TILE_PARAMETERS =
 const ADDS_BIAS = 1;
 const ACCUMULATES = 2;
 
-const tiledProduct = family((transposeA: boolean, transposeB: boolean, bias: boolean): WgslKernel => {
+const tiledProduct = family((tile: TileSize, transposeA: boolean, transposeB: boolean, bias: boolean): WgslKernel => {
   const biasBinding = '@group(0) @binding(3) var<storage, read> bias : array<f32>;';
   return {
-    name: `tiledProduct(${transposeA},${transposeB},${bias})`,
+    name: `tiledProduct(${tile},${transposeA},${transposeB},${bias})`,
     inputs: bias ? 3 : 2,
     outputs: 1,
     code: tileCode({
+      tile,
       parameters: TILE_PARAMETERS,
       declarations: `
 @group(0) @binding(2) var<storage, read> b : array<f32>;
@@ -47,12 +54,14 @@ fn at_b(z : u32, t : u32, j : u32) -> f32 {
 
 export function launchTiledProduct(launcher: Launcher, product: Product): void {
   const { a, b, y, bias, m, n, batch, transposeA, transposeB } = product;
-  const kernel = tiledProduct(transposeA, transposeB, bias !== null);
-  launcher.launchWgsl(kernel, [y], bias ? [a, b, bias] : [a, b], tileParameters(product), tileGroups(m, n, batch));
+  const tile = tileSize(m, n);
+  const kernel = tiledProduct(tile, transposeA, transposeB, bias !== null);
+  const inputs = bias ? [a, b, bias] : [a, b];
+  launcher.launchWgsl(kernel, [y], inputs, tileParameters(product), tileGroups(tile, m, n, batch));
 }
 
-export function tileGroups(m: number, n: number, batch: number): [number, number, number] {
-  return [Math.ceil(n / TILE), Math.ceil(m / TILE), batch];
+export function tileGroups(tile: TileSize, m: number, n: number, batch: number): [number, number, number] {
+  return [Math.ceil(n / tile), Math.ceil(m / tile), batch];
 }
 
 /** The bytes of `TILE_PARAMETERS`, with room for more after them. */
@@ -68,6 +77,7 @@ export function tileParameters(
 }
 
 export interface TileCode {
+  readonly tile: TileSize;
   readonly parameters: string; // fields of the uniform block
   readonly declarations: string; // what at_b reads, from binding 2 on, `bias` if there is one, and `fn at_b(z, t, j)`
   readonly prologue?: string; // runs before anything is loaded; `index` is the thread's
@@ -79,6 +89,7 @@ export interface TileCode {
 
 /** The WGSL of a product of `a` and of whatever `at_b` reads, which is called inside the operand only. */
 export function tileCode({
+  tile,
   parameters,
   declarations,
   prologue = '',
@@ -87,8 +98,10 @@ export function tileCode({
   bias,
   output,
 }: TileCode): string {
-  const threads = THREADS[0] * THREADS[1];
-  const [rows, fours] = [[...Array(ROWS).keys()], [...Array(FOURS).keys()]];
+  const { rows: rowsEach, fours: foursEach } = THREAD[tile];
+  const grid = [tile / (4 * foursEach), tile / rowsEach] as const;
+  const threads = grid[0] * grid[1];
+  const [rows, fours] = [[...Array(rowsEach).keys()], [...Array(foursEach).keys()]];
   const each = (line: (i: number, j: number) => string) => rows.flatMap((i) => fours.map((j) => line(i, j))).join('\n');
   return `
 struct Parameters { ${parameters} }
@@ -96,8 +109,8 @@ struct Parameters { ${parameters} }
 @group(0) @binding(1) var<storage, read> a : array<f32>;
 ${declarations}
 @group(0) @binding(${output}) var<storage, read_write> y : array<f32>;
-var<workgroup> tile_a : array<f32, ${TILE * DEPTH}>; // [t][i]
-var<workgroup> tile_b : array<vec4<f32>, ${(TILE * DEPTH) / 4}>; // [t][j / 4]
+var<workgroup> tile_a : array<f32, ${tile * DEPTH}>; // [t][i]
+var<workgroup> tile_b : array<vec4<f32>, ${(tile * DEPTH) / 4}>; // [t][j / 4]
 
 fn inside_a(z : u32, i : u32, t : u32) -> f32 {
   if (i >= p.m || t >= p.k) { return 0.0; }
@@ -120,37 +133,37 @@ fn put(z : u32, i : u32, j : u32, sums : vec4<f32>) {
   }
 }
 
-@compute @workgroup_size(${THREADS.join(', ')})
+@compute @workgroup_size(${grid.join(', ')})
 fn main(
   @builtin(workgroup_id) group : vec3<u32>,
   @builtin(local_invocation_id) local : vec3<u32>,
   @builtin(local_invocation_index) index : u32,
 ) {
   ${prologue}
-  let row = group.y * ${TILE}u;
-  let column = group.x * ${TILE}u;
+  let row = group.y * ${tile}u;
+  let column = group.x * ${tile}u;
 ${each((i, j) => `  var s${i}_${j} = vec4<f32>();`)}
   for (var start = 0u; start < p.k; start += ${DEPTH}u) {
-    for (var e = index; e < ${TILE * DEPTH}u; e += ${threads}u) {
-      ${transposeA ? `let i = e % ${TILE}u; let t = e / ${TILE}u;` : `let i = e / ${DEPTH}u; let t = e % ${DEPTH}u;`}
-      tile_a[t * ${TILE}u + i] = inside_a(group.z, row + i, start + t);
+    for (var e = index; e < ${tile * DEPTH}u; e += ${threads}u) {
+      ${transposeA ? `let i = e % ${tile}u; let t = e / ${tile}u;` : `let i = e / ${DEPTH}u; let t = e % ${DEPTH}u;`}
+      tile_a[t * ${tile}u + i] = inside_a(group.z, row + i, start + t);
     }
-    for (var e = index; e < ${(TILE * DEPTH) / 4}u; e += ${threads}u) {
-      ${transposeB ? `let q = e / ${DEPTH}u; let t = e % ${DEPTH}u;` : `let q = e % ${TILE / 4}u; let t = e / ${TILE / 4}u;`}
+    for (var e = index; e < ${(tile * DEPTH) / 4}u; e += ${threads}u) {
+      ${transposeB ? `let q = e / ${DEPTH}u; let t = e % ${DEPTH}u;` : `let q = e % ${tile / 4}u; let t = e / ${tile / 4}u;`}
       let j = column + 4u * q;
-      tile_b[t * ${TILE / 4}u + q] = vec4<f32>(
+      tile_b[t * ${tile / 4}u + q] = vec4<f32>(
         inside_b(group.z, start + t, j), inside_b(group.z, start + t, j + 1u),
         inside_b(group.z, start + t, j + 2u), inside_b(group.z, start + t, j + 3u));
     }
     workgroupBarrier();
     for (var t = 0u; t < ${DEPTH}u; t++) {
-${fours.map((j) => `      let b${j} = tile_b[t * ${TILE / 4}u + local.x + ${j * THREADS[0]}u];`).join('\n')}
-${rows.map((i) => `      let a${i} = tile_a[t * ${TILE}u + local.y * ${ROWS}u + ${i}u];`).join('\n')}
+${fours.map((j) => `      let b${j} = tile_b[t * ${tile / 4}u + local.x + ${j * grid[0]}u];`).join('\n')}
+${rows.map((i) => `      let a${i} = tile_a[t * ${tile}u + local.y * ${rowsEach}u + ${i}u];`).join('\n')}
 ${each((i, j) => `      s${i}_${j} += a${i} * b${j};`)}
     }
     workgroupBarrier();
   }
-${each((i, j) => `  put(group.z, row + local.y * ${ROWS}u + ${i}u, column + 4u * (local.x + ${j * THREADS[0]}u), s${i}_${j});`)}
+${each((i, j) => `  put(group.z, row + local.y * ${rowsEach}u + ${i}u, column + 4u * (local.x + ${j * grid[0]}u), s${i}_${j});`)}
 }
 `;
 }

@@ -2,7 +2,7 @@ import type { DeviceBuffer } from '../device.js';
 import type { Extent } from './backend.js';
 import { type Launcher, type LaunchInput, type Scratch, view } from './launcher.js';
 import { foursByFours, plainProduct, scalarTimesFours, transposeRows } from './product-kernels.js';
-import { launchTiledProduct, TILE } from './product-wgsl.js';
+import { launchTiledProduct } from './product-wgsl.js';
 
 /** `y[z] = alpha · op(a[z]) · op(b[z]) (+ bias) (+ y[z])`, as kernels/matmul.ts has it, of buffers or of scratch. */
 export interface Product {
@@ -22,8 +22,8 @@ export interface Product {
   accumulate: boolean;
 }
 
-/** Below this many rows or columns a tile of `TILE` by `TILE` would be mostly empty. */
-const FEW = TILE / 8;
+/** With fewer rows or columns than this, a cell a thread is faster than the smallest tile. */
+export const FEW = 4;
 
 /** What every adapter allows along each axis of a launch. */
 const MOST_GROUPS = 65_535;

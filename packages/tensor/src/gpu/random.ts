@@ -52,7 +52,7 @@ export function randomKernels(launcher: Launcher): RandomKernels {
 }
 
 /** Puts the first `size` numbers of a stream, in [0, 1), into `u`. */
-export function uploadUniform(launcher: Launcher, u: DeviceBuffer | Scratch, size: number, stream: RandomStream): void {
+function uploadUniform(launcher: Launcher, u: DeviceBuffer | Scratch, size: number, stream: RandomStream): void {
   upload(launcher, u, size, (buffer) => cpu().kernels.uniform(buffer, size, 0, 1, stream));
 }
 
