@@ -1,7 +1,8 @@
 // Installs one packed package in an empty project, as a user would, and checks that it brings its own dependencies and
-// no other Burin package, and that the example of its README runs there. Needs the builds, not the registry.
+// no other Burin package, that none of them is too large, and that the example of its README runs there. Needs the builds,
+// not the registry.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +10,9 @@ import ts from 'typescript';
 
 const packages = fileURLToPath(new URL('../packages/', import.meta.url));
 const name = process.argv[2] ?? 'lora';
+
+/** Bytes of a packed package, at most: tensor, with its kernels, is the largest. */
+const MOST_BYTES = 300_000;
 
 const manifest = (folder) => JSON.parse(readFileSync(join(packages, folder, 'package.json'), 'utf8'));
 
@@ -33,7 +37,10 @@ function pack(folder, destination) {
   const [command, ...first] = pnpm?.includes('pnpm') ? [process.execPath, pnpm] : ['npx', '-y', 'pnpm@10'];
   run(command, [...first, 'pack', '--pack-destination', destination], join(packages, folder));
   const { name: packageName, version } = manifest(folder);
-  return `file:./${packageName.slice(1).replace('/', '-')}-${version}.tgz`;
+  const tarball = `${packageName.slice(1).replace('/', '-')}-${version}.tgz`;
+  const { size } = statSync(join(destination, tarball));
+  if (size > MOST_BYTES) throw new Error(`${packageName} is ${size} bytes when packed, more than ${MOST_BYTES}`);
+  return `file:./${tarball}`;
 }
 
 function installIn(project) {
