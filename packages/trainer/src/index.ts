@@ -3,7 +3,7 @@ export { resolveArguments } from './arguments.js';
 export type { TrainerCallback, TrainerControl, TrainerEvent } from './callbacks.js';
 export { findLastCheckpoint } from './checkpoints/folders.js';
 export { type CollatorOptions, causalLmCollator, classificationCollator } from './data/collators.js';
-export { type Decoder, describeExample } from './data/describe-example.js';
+export { type Decoder, describeExample, describePair } from './data/describe-example.js';
 export type { Dataset, Example } from './data/example.js';
 export type { Collator, HostBatch, HostInput, HostTensor, PackedBatch, TextBatch } from './data/host-batch.js';
 export { type DatasetReport, inspectDataset } from './data/inspect-dataset.js';

@@ -2,6 +2,7 @@ import {
   causalLmCollator,
   classificationCollator,
   describeExample,
+  describePair,
   inspectDataset,
   packedCollator,
   seq2seqCollator,
@@ -55,6 +56,21 @@ describe('promise 3: masks come from positions, never from token ids', () => {
     const tokenizer = { decode: (ids: Iterable<number>) => [...ids].map((id) => 'abcdefgh'[id]).join('') };
     expect(describeExample(example, tokenizer)).toBe('4 tokens, 2 trained\nmasked   "bf"\ntrained  "gc"');
     expect(describeExample({ inputIds: [5, 6], labels: 1 })).toBe('2 tokens, class 1\ninput    5 6');
+    expect(() => describeExample({ inputIds: [5, 6], labels: [7] })).toThrow(
+      'describeExample: labels must be one for each token: expected 2, got 1; describePair shows a source with its target',
+    );
+  });
+
+  it('shows a source with its target and the mask of it', () => {
+    const pair = { inputIds: [5, 6, 7], labels: [-100, 1, END] };
+    expect(describePair(pair)).toBe(
+      '3 source tokens, 3 target tokens, 2 trained\nsource   5 6 7\nmasked   1 token\ntrained  1 2',
+    );
+    const tokenizer = { decode: (ids: Iterable<number>) => [...ids].map((id) => 'abcdefgh'[id]).join('') };
+    expect(describePair(pair, tokenizer)).toContain('source   "fgh"\nmasked   1 token\ntrained  "bc"');
+    expect(() => describePair({ inputIds: [5], labels: 1 })).toThrow(
+      "describePair: labels must be the target's tokens: expected a list, got 1",
+    );
   });
 });
 
