@@ -6,11 +6,19 @@ import {
 } from '@burin/attention';
 import { Linear, Parameter } from '@burin/nn';
 import { cat, type Tensor } from '@burin/tensor';
-import { devices, expectFixture, type Fixture, fixtureCases, fixtureTensor, readFixture } from '@burin/testing';
+import {
+  type DeviceName,
+  devices,
+  expectFixture,
+  type Fixture,
+  fixtureCases,
+  fixtureTensor,
+  readFixture,
+} from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 
 /** The options that a case of the fixtures asks for. */
-function optionsOf(fixture: Fixture, bias: Tensor | null, device: 'cpu') {
+function optionsOf(fixture: Fixture, bias: Tensor | null, device: DeviceName) {
   const { scale, causal, sliding_window, query_offset } = fixture.manifest.config as {
     scale: number | null;
     causal: boolean;

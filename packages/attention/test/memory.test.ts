@@ -1,13 +1,13 @@
 import { scaledDotProductAttention } from '@burin/attention';
 import { scope, type Tensor, tensor } from '@burin/tensor';
-import { devices, seededRandom } from '@burin/testing';
+import { type DeviceName, devices, seededRandom } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 
 const LENGTHS = [512, 1024, 2048, 4096];
 const [H, D] = [2, 8];
 
 /** The most bytes held at once beyond those at the start, forward and backward over T tokens. */
-function peakOf(T: number, device: 'cpu'): number {
+function peakOf(T: number, device: DeviceName): number {
   const operands = [1, 2, 3].map((seed) =>
     tensor(seededRandom(seed).normal(T * H * D), [1, T, H, D], { device, requiresGrad: true }),
   ) as [Tensor, Tensor, Tensor];

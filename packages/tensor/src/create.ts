@@ -157,6 +157,19 @@ export function fromBytes(
   return withGradient(made, options);
 }
 
+/**
+ * A copy of a tensor on another device, or on the same one; the gradient does not flow through it.
+ *
+ * @throws DeviceError as `resolveDevice`
+ * @example
+ * const there = await toDevice(here, await gpu());
+ */
+export async function toDevice(source: Tensor, device: DeviceLike): Promise<Tensor> {
+  const target = resolveDevice(device);
+  const { shape, dtype, requiresGrad } = source;
+  return fromBytes(await source.bytes(), shape, dtype, { device: target, requiresGrad });
+}
+
 function withGradient(made: Tensor, { requiresGrad = false }: TensorOptions): Tensor {
   made.requiresGrad = requiresGrad;
   return made;

@@ -17,6 +17,7 @@ export {
   ones,
   type TensorOptions,
   tensor,
+  toDevice,
   zeros,
 } from './create.js';
 export type { Device, DeviceBuffer } from './device.js';

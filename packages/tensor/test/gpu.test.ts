@@ -1,4 +1,4 @@
-import { type DeviceBuffer, DeviceError, type MemoryPressure, tensor, zeros } from '@burin/tensor';
+import { type DeviceBuffer, DeviceError, type MemoryPressure, tensor, toDevice, zeros } from '@burin/tensor';
 import { gpu } from '@burin/tensor/gpu';
 import { type GpuBackend, gpuBackends, seededRandom } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
@@ -73,6 +73,23 @@ describe.each(backends)('the GPU device on $name $missing', ({ name, device }) =
       device!.memory.free(buffer);
       values.dispose();
     }
+  });
+
+  here('takes tensors from the CPU and gives them back', async () => {
+    const x = tensor([1.5, -2, 3], [3], { dtype: 'bfloat16', requiresGrad: true });
+    const there = await toDevice(x, device!);
+    const back = await toDevice(there.mul(2), 'cpu');
+    expect([there.device, there.dtype, there.requiresGrad, back.device.name]).toEqual([
+      device,
+      'bfloat16',
+      true,
+      'cpu',
+    ]);
+    expect([...(await back.data())]).toEqual([3, -4, 6]);
+    expect(() => x.add(there)).toThrow(
+      'all tensors must be on one device: got cpu and gpu; move one with await toDevice',
+    );
+    for (const made of [x, there, back]) made.dispose();
   });
 
   here('counts what is held, tells its listeners before the budget is exceeded, and refuses what does not fit', () => {
