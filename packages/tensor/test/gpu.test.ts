@@ -76,7 +76,7 @@ describe.each(backends)('the GPU device on $name $missing', ({ name, device }) =
   });
 
   here('takes tensors from the CPU and gives them back', async () => {
-    const x = tensor([1.5, -2, 3], [3], { dtype: 'bfloat16', requiresGrad: true });
+    const x = tensor([1.5, -2, 3], [3], { dtype: 'bfloat16', requiresGrad: true, device: 'cpu' });
     const there = await toDevice(x, device!);
     const back = await toDevice(there.mul(2), 'cpu');
     expect([there.device, there.dtype, there.requiresGrad, back.device.name]).toEqual([
