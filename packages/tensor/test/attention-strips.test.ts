@@ -11,12 +11,13 @@ import { expectLikeReference } from './kernels/run-kernel.js';
 import { gradientOf, sumOf } from './kernels/tolerances.js';
 
 /** Averages of values of size 1 with weights from scores of size up to 8, and lse of that size. */
-const FORWARD = sumOf(300);
+const FORWARD = sumOf(1030);
 /** Sums over heads and tokens of products of three such numbers. */
-const BACKWARD = gradientOf(300);
+const BACKWARD = gradientOf(1030);
 
 const found = openBlas('auto', 1);
-const SIZES = { batch: 1, heads: 2, queries: 301, headDim: 16 };
+/** The last queries of a longer sequence. */
+const SIZES = { batch: 1, heads: 2, queries: 301, keys: 1030, queryOffset: 729, headDim: 16 };
 
 const every = (length: number, step: number) => Uint8Array.from({ length }, (_, i) => (i % step ? 1 : 0));
 const thirds = (length: number) => Int32Array.from({ length }, (_, i) => Math.floor((3 * i) / length));
@@ -26,19 +27,18 @@ const CASES: Record<string, AttentionCase> = {
   'full attention': { batch: 2 },
   'causal attention': { windowRight: 0 },
   'grouped queries': { heads: 4, kvHeads: 2, windowRight: 0 },
-  'the last queries of a longer sequence': { queries: 258, keys: 343, queryOffset: 85, windowRight: 0 },
   'a window': { windowLeft: 40, windowRight: 3 },
-  'a window to the left only': { windowLeft: 200 },
-  'keys that the last queries do not see': { queries: 256, keys: 300, windowRight: 0 },
-  'queries that see no key': { queries: 300, keys: 257, queryOffset: 100, windowLeft: 10 },
-  'hidden keys': { batch: 2, keyMask: every(602, 3), windowRight: 0 },
-  'all keys hidden': { keyMask: new Uint8Array(301) },
-  'packed segments': { querySegments: thirds(301), keySegments: thirds(301), windowRight: 0 },
+  'a window to the left only': { windowLeft: 900 },
+  'keys that the last queries do not see': { queryOffset: 600, windowRight: 0 },
+  'queries that see no key': { queryOffset: 830, windowLeft: 10 },
+  'hidden keys': { batch: 2, keyMask: every(2060, 3), windowRight: 0 },
+  'all keys hidden': { keyMask: new Uint8Array(1030) },
+  'packed segments': { querySegments: thirds(301), keySegments: thirds(1030), windowRight: 0 },
   'values of another size': { headDim: 17, valueDim: 21, windowRight: 0 },
   dropout: { dropout: 0.3, windowRight: 0, stream: { seedLow: 5, seedHigh: 1, offsetLow: 0xffffffff, offsetHigh: 0 } },
   'a cache with room': {
-    ...{ keys: 301, k: normals(2 * 307 * 16, 2), v: normals(2 * 307 * 16, 3) },
-    ...{ kStrides: headsFirst(307, 2, 16), vStrides: headsFirst(307, 2, 16) },
+    ...{ k: normals(2 * 1037 * 16, 2), v: normals(2 * 1037 * 16, 3) },
+    ...{ kStrides: headsFirst(1037, 2, 16), vStrides: headsFirst(1037, 2, 16) },
   },
 };
 
@@ -57,7 +57,7 @@ describe.skipIf(!found)(`attention with products by ${found?.name ?? 'a BLAS (no
   });
 
   it('adds a bias', async () => {
-    const bias = { bias: normals(2 * 301 * 301, 4), biasStrides: { batch: 0, head: 301 * 301, token: 301 } };
+    const bias = { bias: normals(2 * 301 * 1030, 4), biasStrides: { batch: 0, head: 301 * 1030, token: 1030 } };
     const args = attentionArguments({ ...SIZES, ...bias });
     await expectLikeReference('cpu', FORWARD, 'attention', args);
     const gradients = { ...attentionGradients(args), dbias: null };
@@ -65,10 +65,10 @@ describe.skipIf(!found)(`attention with products by ${found?.name ?? 'a BLAS (no
     expect(sgemm).toHaveBeenCalled();
   });
 
-  it('leaves the gradient of a bias, few tokens and small heads to the blocks', async () => {
-    const bias = { bias: normals(301, 4), biasStrides: { batch: 0, head: 0, token: 0 } };
+  it('leaves the gradient of a bias, few queries or keys, and small heads to the blocks', async () => {
+    const bias = { bias: normals(1030, 4), biasStrides: { batch: 0, head: 0, token: 0 } };
     const args = attentionArguments({ ...SIZES, ...bias });
-    const small = [{ queries: 255 }, { keys: 255 }, { headDim: 15 }, { valueDim: 15 }];
+    const small = [{ queries: 127 }, { keys: 1023 }, { headDim: 15 }, { valueDim: 15 }];
     for (const options of small) {
       await expectLikeReference('cpu', FORWARD, 'attention', attentionArguments({ ...SIZES, ...options }));
     }
