@@ -1,6 +1,6 @@
 import { CheckpointError, type SafetensorsFile, type TensorInfo } from '@burin/checkpoint';
 import { compareNames, Linear, type Module, refuseDifferences, stateTargets } from '@burin/nn';
-import { BYTES, type DType, fromBytes, keep, ShapeError, scope, type Tensor } from '@burin/tensor';
+import { BYTES, type DType, fromBytes, keep, MemoryError, ShapeError, scope, type Tensor } from '@burin/tensor';
 import { type CheckpointNaming, modelNames } from './checkpoint-names.js';
 import type { LayerConversion } from './layer-conversion.js';
 import { STORED_DTYPES, tensorDtype } from './stored-dtype.js';
@@ -31,7 +31,8 @@ const CHUNK_BYTES = 2 ** 22;
  *
  * @param model - its weights need hold no memory yet
  * @throws RangeError if names are missing or left over; ShapeError if a shape differs; CheckpointError if the file has a
- *   dtype that tensors have not. The model is then half filled
+ *   dtype that tensors have not; MemoryError, naming the tensor, if the device has no room for it, or no buffer so large.
+ *   The model is then half filled
  */
 export async function fillWeights(
   model: Module,
@@ -44,8 +45,14 @@ export async function fillWeights(
   const layers = layersToConvert(model, targets, options.convert);
   for (const { stored, target, info } of placements) {
     const path = layers.get(target);
-    if (path === undefined) await fillTensor(target, checkpoint, stored, info);
-    else await convertLayer(model, path, options.convert!, checkpoint, stored);
+    try {
+      if (path === undefined) await fillTensor(target, checkpoint, stored, info);
+      else await convertLayer(model, path, options.convert!, checkpoint, stored);
+    } catch (cause) {
+      if (cause instanceof MemoryError)
+        throw new MemoryError(`${checkpoint.name}: ${stored}: ${cause.message}`, { cause });
+      throw cause;
+    }
   }
   for (const target of targets.values()) if (!target.isDisposed && !target.storage.isHeld) target.fill_(0);
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { openCheckpoint, writeCheckpoint } from '@burin/checkpoint';
 import { type LayerConversion, LlamaForCausalLM } from '@burin/models';
 import { Linear4bit, quantizeModel, to4bit } from '@burin/quant-nf4';
-import { cpu } from '@burin/tensor';
+import { cpu, MemoryError } from '@burin/tensor';
 import { EXACT, expectClose } from '@burin/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ids, logitsOf, rng, temporaryFolders, tinyLlama } from './support.js';
@@ -46,6 +46,18 @@ describe('a model that is quantized while it loads', () => {
     await expect(LlamaForCausalLM.fromPretrained(path, { convert: to4bit({ targetModules: 'q' }) })).rejects.toThrow(
       "targetModules 'q' matches nothing of this model",
     );
+  });
+
+  it('is refused by the name of the tensor that the device has no room for', async () => {
+    const path = await saved('cramped');
+    const { memory } = cpu();
+    const [budget, live] = [memory.budget, memory.liveBytes];
+    memory.budget = live + 2000;
+    const loading = LlamaForCausalLM.fromPretrained(path);
+    await expect(loading).rejects.toThrow(MemoryError);
+    await expect(loading).rejects.toThrow(/model\.safetensors: lm_head\.weight: .*budget/);
+    memory.budget = budget;
+    expect(memory.liveBytes).toBe(live);
   });
 
   it('is refused where a weight is not finite, and frees what it took', async () => {
