@@ -38,9 +38,4 @@ export class DeepseekV2ForCausalLM extends FamilyModel<DeepseekV2Config> {
   loss(input: ModelInput & LossInput): Tensor {
     return scope(() => causalLoss('DeepseekV2ForCausalLM', this.lmHead, this.model, input));
   }
-
-  override dispose(): void {
-    this.model.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

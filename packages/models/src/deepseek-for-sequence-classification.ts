@@ -27,9 +27,4 @@ export class DeepseekV2ForSequenceClassification extends FamilyModel<DeepseekV2C
   forward(input: ModelInput & LossInput): ModelOutput {
     return scope(() => lastTokenOutput(this.score, this.model.forward(input), input));
   }
-
-  override dispose(): void {
-    this.model.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

@@ -38,9 +38,4 @@ export class GPTNeoXForCausalLM extends FamilyModel<GPTNeoXConfig> {
   loss(input: ModelInput & LossInput): Tensor {
     return scope(() => causalLoss('GPTNeoXForCausalLM', this.embedOut, this.gpt_neox, input));
   }
-
-  override dispose(): void {
-    this.gpt_neox.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

@@ -27,9 +27,4 @@ export class GPTNeoXForQuestionAnswering extends FamilyModel<GPTNeoXConfig> {
   forward(input: ModelInput & SpanInput): SpanOutput {
     return scope(() => spanOutput(this.qaOutputs, this.gpt_neox.forward(input), input));
   }
-
-  override dispose(): void {
-    this.gpt_neox.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

@@ -27,9 +27,4 @@ export class GPTNeoXForSequenceClassification extends FamilyModel<GPTNeoXConfig>
   forward(input: ModelInput & LossInput): ModelOutput {
     return scope(() => lastTokenOutput(this.score, this.gpt_neox.forward(input), input));
   }
-
-  override dispose(): void {
-    this.gpt_neox.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

@@ -34,9 +34,4 @@ export class GPTNeoXForTokenClassification extends FamilyModel<GPTNeoXConfig> {
       return labelledOutput(this.classifier, { states: drop(this.dropout, states), hiddenStates }, input);
     });
   }
-
-  override dispose(): void {
-    this.gpt_neox.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

@@ -117,11 +117,6 @@ export class LlamaForCausalLM extends PretrainedModel {
   loss(input: ModelInput & LossInput): Tensor {
     return scope(() => causalLoss('LlamaForCausalLM', this.lmHead, this.model, input));
   }
-
-  override dispose(): void {
-    this.model.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }
 
 /** The language models of this family, by config.json's names. */

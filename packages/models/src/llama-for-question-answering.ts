@@ -50,9 +50,4 @@ export class LlamaForQuestionAnswering extends FamilyModel<LlamaConfig> {
   forward(input: ModelInput & SpanInput): SpanOutput {
     return scope(() => spanOutput(this.qaOutputs, this.transformer.forward(input), input));
   }
-
-  override dispose(): void {
-    this.transformer.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

@@ -105,11 +105,6 @@ export class LlamaForSequenceClassification extends PretrainedModel {
   forward(input: ModelInput & LossInput): ModelOutput {
     return scope(() => lastTokenOutput(this.score, this.model.forward(input), input));
   }
-
-  override dispose(): void {
-    this.model.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }
 
 /** The classifiers of this family, by config.json's names. */

@@ -52,9 +52,4 @@ export class LlamaForTokenClassification extends FamilyModel<LlamaConfig> {
       return labelledOutput(this.score, { states: drop(this.dropout, states), hiddenStates }, input);
     });
   }
-
-  override dispose(): void {
-    this.model.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

@@ -45,9 +45,4 @@ export class ModernBertForMaskedLM extends FamilyModel<ModernBertConfig> {
   private maskedHead(): MaskedHead {
     return { hidden: (states) => this.head.forward(states), decoder: this.decoder };
   }
-
-  override dispose(): void {
-    this.model.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

@@ -38,9 +38,4 @@ export class ModernBertForQuestionAnswering extends FamilyModel<ModernBertConfig
       return spanOutput(this.classifier, { states: hidden, hiddenStates }, input);
     });
   }
-
-  override dispose(): void {
-    this.model.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

@@ -48,9 +48,4 @@ export class ModernBertForSequenceClassification extends FamilyModel<ModernBertC
   private pool(states: Tensor, { attentionMask = null }: ModernBertInput): Tensor {
     return poolStates(states, attentionMask, { pooling: this.config.classifierPooling });
   }
-
-  override dispose(): void {
-    this.model.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

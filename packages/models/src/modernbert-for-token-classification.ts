@@ -39,9 +39,4 @@ export class ModernBertForTokenClassification extends FamilyModel<ModernBertConf
       return labelledOutput(this.classifier, { states: hidden, hiddenStates }, input);
     });
   }
-
-  override dispose(): void {
-    this.model.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

@@ -38,9 +38,4 @@ export class Phi3ForCausalLM extends FamilyModel<Phi3Config> {
   loss(input: ModelInput & LossInput): Tensor {
     return scope(() => causalLoss('Phi3ForCausalLM', this.lmHead, this.model, input));
   }
-
-  override dispose(): void {
-    this.model.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

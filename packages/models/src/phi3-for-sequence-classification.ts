@@ -27,9 +27,4 @@ export class Phi3ForSequenceClassification extends FamilyModel<Phi3Config> {
   forward(input: ModelInput & LossInput): ModelOutput {
     return scope(() => lastTokenOutput(this.score, this.model.forward(input), input));
   }
-
-  override dispose(): void {
-    this.model.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

@@ -34,9 +34,4 @@ export class Phi3ForTokenClassification extends FamilyModel<Phi3Config> {
       return labelledOutput(this.score, { states: drop(this.dropout, states), hiddenStates }, input);
     });
   }
-
-  override dispose(): void {
-    this.model.dispose(); // also its rotary tables, which are no parameters
-    super.dispose();
-  }
 }

@@ -126,11 +126,16 @@ export abstract class Module {
     for (const parameter of this.parameters()) parameter.zeroGrad();
   }
 
-  /** Frees every parameter, its gradient and every buffer, also those shared with other modules. A second call does nothing. */
+  /**
+   * Frees every parameter, its gradient and every buffer, here and in each part, also those shared with other modules. A
+   * second call does nothing. A part that holds tensors in `#private` fields frees them in a `dispose` of its own.
+   */
   dispose(): void {
-    for (const [, tensor] of this.namedTensors()) {
-      tensor.zeroGrad();
-      tensor.dispose();
+    for (const [, child] of this.children()) child.dispose();
+    for (const [, value] of fieldsOf(this)) {
+      if (!(value instanceof Tensor)) continue;
+      value.zeroGrad();
+      value.dispose();
     }
   }
 }

@@ -187,6 +187,26 @@ describe('the switches of a module', () => {
     expect(memory.liveBuffers).toBe(before);
     expect(() => layer.forward(ones([1, 3]))).toThrow('used after it was freed');
   });
+
+  it('frees what a part holds in private, where the whole is disposed of', () => {
+    class Part extends Module {
+      readonly #table = ones([4]);
+      override dispose(): void {
+        this.#table.dispose();
+        super.dispose();
+      }
+    }
+    class Whole extends Module {
+      readonly parts = [new Part(), new Part()];
+    }
+    const { memory } = ones([1]).device;
+    const before = memory.liveBuffers;
+    const whole = new Whole();
+    expect(memory.liveBuffers).toBe(before + 2);
+    whole.dispose();
+    whole.dispose();
+    expect(memory.liveBuffers).toBe(before);
+  });
 });
 
 describe('Parameter', () => {
