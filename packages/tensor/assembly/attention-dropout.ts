@@ -25,3 +25,10 @@ export function dropoutRow(call: AttentionCall, b: i32, h: i32, i: i32, j0: i32,
   }
   return scratch + <usize>((first & 3) << 2);
 }
+
+/** Probabilities times their factors; `columns` is a multiple of four. */
+export function dropRow(row: usize, columns: i32, factors: usize): void {
+  for (let j: usize = 0; j < <usize>columns << 2; j += 16) {
+    v128.store(row + j, f32x4.mul(v128.load(row + j), v128.load(factors + j)));
+  }
+}

@@ -7,9 +7,9 @@
  */
 import { AttentionCall, KEY_BLOCK, lseAt, outRow } from './attention-call';
 import { addTo, dot, rowGradients } from './attention-backward';
-import { DROPOUT_BYTES, dropoutRow } from './attention-dropout';
+import { DROPOUT_BYTES, dropoutRow, dropRow } from './attention-dropout';
 import { biasAt, scoreRow } from './attention-scores';
-import { expNonPositive4, log4, maxLanes4, sumLanes4 } from './math';
+import { emptyRow, exponentials, logOf, rowMax, scaleRow } from './softmax';
 
 /** Bytes of a row for up to `keys` keys. */
 export function attentionStripRow(keys: i32): usize {
@@ -23,7 +23,7 @@ export function attentionStrip(
   for (let i = begin; i < end; i++) {
     const row = strip + <usize>i * rowBytes;
     stripScores(call, b, h, i0 + i, j0, keys, row);
-    store<f32>(lseAt(call, b, h, i0 + i), softmaxRow(row, columnsOf(keys)));
+    store<f32>(lseAt(call, b, h, i0 + i), softmaxRow(row, keys));
     if (call.dropout > 0) dropKeys(call, b, h, i0 + i, j0, keys, row, row + rowBytes - DROPOUT_BYTES);
   }
 }
@@ -65,41 +65,25 @@ function stripScores(call: AttentionCall, b: i32, h: i32, i: i32, j0: i32, keys:
       if (load<u8>(mask + j) == 0) store<f32>(row + (j << 2), -Infinity);
     }
   }
-  for (let j = keys; j < columnsOf(keys); j++) store<f32>(row + (<usize>j << 2), -Infinity);
 }
 
 /** A row of scores becomes exp(score) / Σ exp(score); returns the logarithm of the sum. One of only −∞ becomes zeros. */
-function softmaxRow(row: usize, columns: i32): f32 {
-  const end = row + (<usize>columns << 2);
-  let largest = f32x4.splat(-Infinity);
-  for (let x = row; x < end; x += 16) largest = f32x4.max(largest, v128.load(x));
-  const maximum = maxLanes4(largest);
-  if (maximum == -Infinity) {
-    memory.fill(row, 0, end - row);
-    return -Infinity;
+function softmaxRow(row: usize, keys: usize): f32 {
+  const largest = rowMax(row, keys);
+  if (largest == -Infinity) {
+    emptyRow(row, row, keys, 0.0);
+    return keys ? load<f32>(row) - Infinity : -Infinity; // NaN where a score was
   }
-  const shift = f32x4.splat(maximum);
-  let sums = f32x4.splat(0);
-  for (let x = row; x < end; x += 16) {
-    const p = expNonPositive4(f32x4.sub(v128.load(x), shift));
-    v128.store(x, p);
-    sums = f32x4.add(sums, p);
-  }
-  const sum = sumLanes4(sums);
-  const share = f32x4.splat(1 / sum);
-  for (let x = row; x < end; x += 16) v128.store(x, f32x4.mul(v128.load(x), share));
-  return maximum + f32x4.extract_lane(log4(f32x4.splat(sum)), 0);
+  const sum = exponentials(row, row, keys, largest);
+  scaleRow(row, keys, f32(1.0 / sum));
+  return largest + logOf(sum);
 }
 
 function dropKeys(
   call: AttentionCall, b: i32, h: i32, i: i32, j0: i32, keys: i32, row: usize, scratch: usize,
 ): void {
   for (let j = 0; j < keys; j += KEY_BLOCK) {
-    const factors = dropoutRow(call, b, h, i, j0 + j, scratch);
-    const bytes = <usize>min(KEY_BLOCK, columnsOf(keys) - j) << 2;
-    for (let at: usize = 0; at < bytes; at += 16) {
-      v128.store(row + at, f32x4.mul(v128.load(row + at), v128.load(factors + at)));
-    }
+    dropRow(row, min(KEY_BLOCK, columnsOf(keys) - j), dropoutRow(call, b, h, i, j0 + j, scratch));
     row += KEY_BLOCK * 4;
   }
 }

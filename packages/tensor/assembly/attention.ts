@@ -9,13 +9,14 @@ import {
   AttentionCall, EDGE, firstKey, KEY_BLOCK, keyRow, kvHead, lastKey, lseAt, outRow, QUERY_BLOCK, queryRow, SCORE_ROW,
   seenColumns, seesWhole, valueRow,
 } from './attention-call';
-import { DROPOUT_BYTES, dropoutRow } from './attention-dropout';
+import { DROPOUT_BYTES, dropoutRow, dropRow } from './attention-dropout';
 import { packTokensAsColumns, packTokensAsSteps, panelsBytes } from './attention-packs';
 import { markHiddenKeys, scoreRow } from './attention-scores';
 import { fourDots } from './dots';
 import { exp4, expNonPositive4, log4, maxLanes4, sumLanes4 } from './math';
 import { panelBytes, panelProduct, TILE_BYTES, TILE_ROWS } from './microkernel';
 import { addRows } from './row-sums';
+import { scaleRow } from './softmax';
 
 /** With so few queries, keys are read where they lie. */
 const FEW_QUERIES: i32 = 4;
@@ -172,12 +173,6 @@ function expOne(x: f32): f32 {
   return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
 }
 
-function dropRow(row: usize, columns: i32, factors: usize): void {
-  for (let j: usize = 0; j < <usize>columns << 2; j += 16) {
-    v128.store(row + j, f32x4.mul(v128.load(row + j), v128.load(factors + j)));
-  }
-}
-
 /** `out += p · v` for the rows `first .. last` of a block. */
 function addValues(
   call: AttentionCall, b: i32, h: i32, i0: i32, first: i32, last: i32, j0: i32, keys: i32, scratch: usize,
@@ -205,16 +200,4 @@ function finishRow(call: AttentionCall, out: usize, lse: usize, at: usize, scrat
   const logarithm = f32x4.extract_lane(log4(f32x4.splat(sum)), 0);
   store<f32>(lse, load<f32>(scratch + MAXIMUM + at) + logarithm);
   if (sum != 0) scaleRow(out, call.valueDim, 1 / sum);
-}
-
-function scaleRow(x: usize, size: i32, factor: f32): void {
-  const factors = f32x4.splat(factor);
-  for (; size >= 4; size -= 4) {
-    v128.store(x, f32x4.mul(v128.load(x), factors));
-    x += 16;
-  }
-  for (; size > 0; size--) {
-    store<f32>(x, load<f32>(x) * factor);
-    x += 4;
-  }
 }

@@ -65,9 +65,10 @@ export function logOf(x: f64): f32 {
   return f32x4.extract_lane(log4(all4(f32(x))), 0);
 }
 
+/** `y = factor · y`. */
 // @ts-ignore: decorator
 @inline
-function scaleRow(y: usize, cols: usize, factor: f32): void {
+export function scaleRow(y: usize, cols: usize, factor: f32): void {
   const scale = all4(factor);
   const stop = (cols & ~3) << 2;
   for (let i: usize = 0; i < stop; i += 16) v128.store(y + i, f32x4.mul(v128.load(y + i), scale));
@@ -76,7 +77,7 @@ function scaleRow(y: usize, cols: usize, factor: f32): void {
 }
 
 /** A row with no element above -∞: all `value`, or all NaN if it has a NaN. */
-function emptyRow(x: usize, y: usize, cols: usize, value: f32): void {
+export function emptyRow(x: usize, y: usize, cols: usize, value: f32): void {
   const sum = f32(sumOf<Sum>(x, cols));
   const fill = sum != sum ? sum : value;
   for (let i: usize = 0; i < cols; i++) store<f32>(y + (i << 2), fill);

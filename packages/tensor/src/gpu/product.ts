@@ -1,25 +1,15 @@
 import type { DeviceBuffer } from '../device.js';
+import type { MatmulArguments } from '../kernels/matmul.js';
 import type { Extent } from './backend.js';
 import { type Launcher, type LaunchInput, type Scratch, view } from './launcher.js';
 import { foursByFours, plainProduct, scalarTimesFours, transposeRows } from './product-kernels.js';
 import { launchTiledProduct } from './product-wgsl.js';
 
 /** `y[z] = alpha · op(a[z]) · op(b[z]) (+ bias) (+ y[z])`, as kernels/matmul.ts has it, of buffers or of scratch. */
-export interface Product {
+export interface Product extends Omit<MatmulArguments, 'a' | 'b' | 'bDtype' | 'y'> {
   a: DeviceBuffer | Scratch;
   b: DeviceBuffer | Scratch;
   y: DeviceBuffer | Scratch;
-  bias: DeviceBuffer | null;
-  batch: number;
-  m: number;
-  n: number;
-  k: number;
-  transposeA: boolean;
-  transposeB: boolean;
-  aStride: number;
-  bStride: number;
-  alpha: number;
-  accumulate: boolean;
 }
 
 /** With fewer rows or columns than this, a cell a thread is faster than the smallest tile. */
