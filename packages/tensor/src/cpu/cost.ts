@@ -18,4 +18,6 @@ export const QUANTIZE_8_BIT = 9.5;
 /** A multiplication and an addition of a product. */
 export const MULTIPLY_ADD = 0.036;
 /** A multiplication with a 4-bit weight and an addition, by look-up. */
-export const LOOK_UP = 0.12;
+export const LOOK_UP = 0.07;
+/** The table of one input, for that. */
+export const TABLE = 4;

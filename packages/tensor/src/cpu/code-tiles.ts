@@ -1,0 +1,32 @@
+import type { DeviceBuffer } from '../device.js';
+import { blockPointer } from './allocator.js';
+import { liveBuffer } from './buffer.js';
+import { BYTE } from './cost.js';
+import type { Engine } from './engine.js';
+
+const TILE = 16; // rows: see assembly/code-tiles.ts
+
+/**
+ * Puts a 4-bit weight's codes in tiles, and gives their address. They stay so, and nobody notices: `pointer` turns them
+ * back for all others, which costs a small part of what it takes to decode them.
+ */
+export function tiledPointer(engine: Engine, packed: DeviceBuffer, rowBytes: number): number {
+  const buffer = liveBuffer(packed);
+  const address = blockPointer(buffer.block);
+  if (buffer.order?.rowBytes === rowBytes) return address;
+  buffer.order?.restore();
+  const turn = (back: boolean) => {
+    const tiles = buffer.byteLength / (TILE * rowBytes);
+    const scratch = engine.exports.turnTilesScratch(rowBytes);
+    engine.run('turnTiles', [address, rowBytes, back], tiles, 4 * TILE * rowBytes * BYTE, scratch);
+  };
+  turn(false);
+  buffer.order = {
+    rowBytes,
+    restore() {
+      turn(true);
+      buffer.order = null;
+    },
+  };
+  return address;
+}
