@@ -19,6 +19,9 @@ const LEAST_COLUMNS: i32 = 128;
 /** Bytes of a chunk's codes in a tile. */
 const CODE_BYTES: usize = (CHUNK / 2) * TILE;
 
+/** A mask of the second code of each byte. From memory, as a constant in the loop is put together anew at each use. */
+const LOW_CODES = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15]);
+
 /** The units of `lookUpProduct`. 0: the call is not for this file, but for few rows, whole tiles, and blocks of whole chunks. */
 export function lookUpUnits(call: MatmulCall): i32 {
   if (call.bType != FOUR_BIT || !call.transposeB || call.n < LEAST_COLUMNS || call.n % TILE != 0) return 0;
@@ -76,7 +79,7 @@ function addTile(call: MatmulCall, tile: usize, x: usize, tables: usize, y: usiz
  * 2i + 1, `odd` sums the second, and `both` both of them, modulo 2¹⁶.
  */
 function addChunk(weight: FourBitWeight, codes: usize, tables: usize, at: usize, k: usize, step: f32, y: usize): void {
-  const low = i8x16.splat(15);
+  const low = v128.load(LOW_CODES);
   let both0 = i16x8.splat(0);
   let both1 = both0;
   let both2 = both0;
@@ -124,9 +127,9 @@ function addChunk(weight: FourBitWeight, codes: usize, tables: usize, at: usize,
 // @ts-ignore: decorator
 @inline
 function fourEntries(a: v128, b: v128, c: v128, d: v128, plane: usize): v128 {
-  const first = i8x16.add(lookUp(v128.load(plane), a), lookUp(v128.load(plane, 64), b));
-  const second = i8x16.add(lookUp(v128.load(plane, 128), c), lookUp(v128.load(plane, 192), d));
-  return i8x16.add(first, second);
+  let sum = i8x16.add(lookUp(v128.load(plane), a), lookUp(v128.load(plane, 64), b));
+  sum = i8x16.add(sum, lookUp(v128.load(plane, 128), c));
+  return i8x16.add(sum, lookUp(v128.load(plane, 192), d));
 }
 
 // @ts-ignore: decorator
