@@ -1,5 +1,5 @@
 /**
- * The product of one to three rows with a 4-bit weight stored [n, k], as in decoding. The weight is never decoded: each
+ * The product of one to five rows with a 4-bit weight stored [n, k], as in decoding. The weight is never decoded: each
  * input has sixteen products with its codes (lookup-tables.ts), and a byte shuffle finds those of sixteen rows of the
  * weight at once, whose codes lie together (code-tiles.ts). Of an input's 64 bytes of tables, four shuffles and six
  * additions and shifts make sixteen products.
@@ -12,8 +12,8 @@ import { blockScale, codeValues, FourBitWeight } from './four-bit';
 import { BIAS, CHUNK, CHUNK_BYTES, stepAt, tablesBytes } from './lookup-tables';
 import { FOUR_BIT, fourBitWeight, MatmulCall } from './matmul-call';
 
-/** Rows of x, one after the other; to decode the weight once for all of them is as fast from four on. */
-const MOST_ROWS: i32 = 3;
+/** Rows of x, one after the other; to decode the weight once for all of them is as fast from six on. */
+const MOST_ROWS: i32 = 5;
 /** With fewer columns the tables are not worth making. */
 const LEAST_COLUMNS: i32 = 128;
 /** Bytes of a chunk's codes in a tile. */

@@ -37,7 +37,7 @@ export function matmulFourBit(
   const units = exports.lookUpUnits(callWith(0));
   if (units === 0) return runMatmul(engine, args, callWith(pointer(weight.packed)));
 
-  const packed = tiledPointer(engine, weight.packed, k / 2);
+  const packed = tiledPointer(engine, weight.packed, n, k / 2);
   const rowTables = exports.tablesBytes(k);
   const tables = engine.workspace(m * rowTables);
   for (let i = 0; i < m; i++) {
