@@ -35,8 +35,10 @@ export function matmulFourBit(
   const callWith = (packed: number) =>
     engine.metadata([...matmulCall(args, FOUR_BIT, 0), ...weightWords(weight, packed)]);
   const units = exports.lookUpUnits(callWith(0));
-  if (units === 0) return runMatmul(engine, args, callWith(pointer(weight.packed)));
-
+  if (units === 0) {
+    runMatmul(engine, args, callWith(pointer(weight.packed)));
+    return;
+  }
   const packed = tiledPointer(engine, weight.packed, n, k / 2);
   const rowTables = exports.tablesBytes(k);
   const tables = engine.workspace(m * rowTables);
