@@ -4,6 +4,7 @@ export { attentionBackward, attentionBackwardScratch, attentionBackwardUnits } f
 export { attentionStrip, attentionStripBackward, attentionStripRow } from './attention-strip';
 export * from './binary';
 export { bceWithLogits, bceWithLogitsBackward } from './binary-cross-entropy';
+export { blasProduct } from './blas';
 export * from './cast';
 export * from './channel-norm';
 export { crossEntropy, crossEntropyBackward } from './cross-entropy';

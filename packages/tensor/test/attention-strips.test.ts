@@ -15,7 +15,7 @@ const FORWARD = sumOf(1030);
 /** Sums over heads and tokens of products of three such numbers. */
 const BACKWARD = gradientOf(1030);
 
-const found = openBlas('auto', 1);
+const found = openBlas('auto');
 /** The last queries of a longer sequence. */
 const SIZES = { batch: 1, heads: 2, queries: 301, keys: 1030, queryOffset: 729, headDim: 16 };
 

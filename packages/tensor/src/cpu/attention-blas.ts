@@ -143,8 +143,22 @@ export class StripAttention {
     const { transposeA = false, transposeB = false, alpha = 1, beta = 0 } = options;
     if (k === 0 && beta === 0) this.#clear(y, m, n);
     if (k === 0 || n === 0 || m === 0) return;
-    const operands = { a: a.at, aWidth: a.width, b: b.at, bWidth: b.width, y: y.at, yWidth: y.width };
-    this.#blas.sgemm(this.#engine.memory.buffer, { ...operands, m, n, k, transposeA, transposeB, alpha, beta });
+    const flags = [Number(transposeA), Number(transposeB)] as const;
+    this.#blas.sgemm(
+      this.#engine.memory.buffer,
+      ...flags,
+      m,
+      n,
+      k,
+      alpha,
+      a.at,
+      a.width,
+      b.at,
+      b.width,
+      beta,
+      y.at,
+      y.width,
+    );
   }
 
   #clear({ at, width }: Matrix, rows: number, columns: number): void {
