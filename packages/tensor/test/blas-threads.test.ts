@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { openBlas } from '../src/cpu/blas.node.js';
 import { createEngine } from '../src/cpu/engine.js';
+import type { AttentionArguments } from '../src/kernels/attention.js';
 import type { MatmulArguments } from '../src/kernels/matmul.js';
 import type { FourBitWeight } from '../src/kernels/quantization.js';
 import { type Bench, type Case, runCase } from './kernel-cases.js';
+import { tokensFirst } from './kernels/attention-arguments.js';
 import { sharingEngine } from './sharing-engine.js';
 
 const found = openBlas('auto');
@@ -38,6 +40,31 @@ function fourBitProduct({ kernels, floats, upload }: Bench, transpose: boolean):
   kernels.matmul4bit(floats(m * from), weight, null, y, m, outFeatures, inFeatures, transpose, false);
 }
 
+/** Two strips of queries, spans of 256 keys and of fewer; `kvHeads` of few heads are cut in parts. */
+function attention({ kernels, floats, empty }: Bench, sizes: { batch: number; heads: number; kvHeads: number }): void {
+  const [queries, keys, headDim] = [150, 290, 16];
+  const { batch, heads, kvHeads } = sizes;
+  const [queryCount, keyCount] = [batch * queries * heads * headDim, batch * keys * kvHeads * headDim];
+  const [qStrides, kStrides] = [tokensFirst(queries, heads, headDim), tokensFirst(keys, kvHeads, headDim)];
+  const args: AttentionArguments = {
+    ...{ q: floats(queryCount), k: floats(keyCount), v: floats(keyCount), out: empty(queryCount) },
+    ...{ lse: empty(batch * heads * queries), qStrides, kStrides, vStrides: kStrides, outStrides: qStrides },
+    ...{ ...sizes, queries, keys, headDim, valueDim: headDim, scale: 0.25 },
+    ...{
+      windowLeft: -1,
+      windowRight: 0,
+      queryOffset: keys - queries,
+      keyMask: null,
+      querySegments: null,
+      keySegments: null,
+    },
+    ...{ bias: null, biasStrides: { batch: 0, head: 0, token: 0 }, dropout: 0, stream: null },
+  };
+  kernels.attention(args);
+  const gradients = { dq: empty(queryCount), dk: empty(keyCount), dv: empty(keyCount), dbias: null };
+  kernels.attentionBackward(args, { g: floats(queryCount), ...gradients });
+}
+
 const CASES: Record<string, Case> = {
   products(bench) {
     for (const transposeA of [false, true]) {
@@ -49,6 +76,8 @@ const CASES: Record<string, Case> = {
   'products with a 4-bit weight'(bench) {
     for (const transpose of [false, true]) fourBitProduct(bench, transpose);
   },
+  'attention, heads in parts': (bench) => attention(bench, { batch: 1, heads: 4, kvHeads: 2 }),
+  'attention, many heads': (bench) => attention(bench, { batch: 3, heads: 6, kvHeads: 6 }),
 };
 
 describe.skipIf(!found)(`${found?.name ?? 'a BLAS (none is installed here)'} called by several threads`, async () => {

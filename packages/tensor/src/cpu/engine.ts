@@ -13,7 +13,14 @@ export { pointer } from './buffer.js';
 export type { KernelExports } from './kernels.wasm.js';
 
 /** Kernels that take a range and then scratch for it. */
-type ScratchKernel = 'matmul' | 'attention' | 'attentionBackward' | 'quantize4bit' | 'quantize8bit';
+type ScratchKernel =
+  | 'matmul'
+  | 'attention'
+  | 'attentionBackward'
+  | 'attentionStrips'
+  | 'attentionStripsBackward'
+  | 'quantize4bit'
+  | 'quantize8bit';
 
 /** Kernels over a range of independent units: those whose last arguments are `begin` and `end`, then perhaps scratch. */
 export type RangeKernelName = {
