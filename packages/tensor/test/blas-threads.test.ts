@@ -14,7 +14,7 @@ const found = openBlas('auto');
 const SIZES = [
   { m: 300, n: 70, k: 65 },
   { m: 20, n: 1100, k: 33 },
-  { m: 130, n: 600, k: 40 },
+  { m: 130, n: 1100, k: 20 },
 ];
 
 function product({ floats, kernels }: Bench, more: Partial<MatmulArguments>): void {
