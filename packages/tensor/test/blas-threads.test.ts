@@ -13,8 +13,8 @@ const found = openBlas('auto');
 /** Several units, the last of another size, in rows and in columns. */
 const SIZES = [
   { m: 300, n: 70, k: 65 },
-  { m: 20, n: 1100, k: 33 },
-  { m: 130, n: 1100, k: 20 },
+  { m: 20, n: 1100, k: 70 },
+  { m: 130, n: 1100, k: 15 },
 ];
 
 function product({ floats, kernels }: Bench, more: Partial<MatmulArguments>): void {

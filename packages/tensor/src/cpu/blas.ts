@@ -72,20 +72,23 @@ interface Products extends Pick<MatmulArguments, 'batch' | 'm' | 'n' | 'k' | 'tr
 
 function runProducts(blas: Blas, engine: Engine, products: Products): void {
   const { batch, m, n, k } = products;
-  const { rows, columns } = unitOf(m, n);
+  const { rows, columns } = unitOf(m, n, k);
   const units = batch * Math.ceil(m / rows) * Math.ceil(n / columns);
   engine.connectBlas(blas);
   const call = engine.metadata(blasCall(products, rows, columns));
   engine.run('blasProduct', [call], units, (batch * m * n * k * BLAS_MULTIPLY_ADD) / units);
 }
 
+const LEAST_SHARED = 2 ** 20; // multiply-adds: 15 µs
+
 /**
  * How much of `y` a thread makes with one call of the library: it depends on the sizes alone, so that results do not depend
  * on the number of threads. Blocks of whole rows: each packs all of b again, so that 256 rows are faster than 128, by 2 to
  * 20 % as the library goes; but of 128 there are more to share. With few rows columns are cut, too. The number of units is
- * even, for two threads to have as much to do.
+ * even, for two threads to have as much to do. A product that is not worth a second thread is one unit.
  */
-function unitOf(m: number, n: number): { rows: number; columns: number } {
+function unitOf(m: number, n: number, k: number): { rows: number; columns: number } {
+  if (m * n * k < LEAST_SHARED) return { rows: m, columns: n };
   const down = Math.max(Math.ceil(m / 256), Math.min(8, Math.ceil(m / 128)));
   const across = down < 4 ? Math.max(1, Math.min(Math.floor(8 / down), Math.floor(n / 512))) : 1;
   if ((down * across) % 2 === 0) return { rows: evenPart(m, down), columns: evenPart(n, across) };
