@@ -28,6 +28,8 @@ class KeySums {
 
 /** Heads have one part only where that makes so many units. */
 const ENOUGH_UNITS: i32 = 16;
+/** Bytes of `sums` at the most: 64 MiB. */
+const MOST_SUMS: u64 = 1 << 26;
 
 const KEY_SUMS: usize = GRADIENTS + SPAN_BYTES;
 
@@ -42,8 +44,10 @@ export function attentionStripsSums(call: AttentionCall): usize {
 }
 
 function partsOf(call: AttentionCall): i32 {
+  const heads = call.batch * call.kvHeads;
   const strips = (call.heads / call.kvHeads) * stripsOf(call);
-  return max(1, min(strips, ENOUGH_UNITS / (call.batch * call.kvHeads)));
+  const room = <i32>(MOST_SUMS / (<u64>heads * <u64>partBytes(call)));
+  return max(1, min(min(strips, ENOUGH_UNITS / heads), 1 + room));
 }
 
 // @ts-ignore: decorator

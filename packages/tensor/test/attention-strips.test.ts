@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } fr
 import { openBlas } from '../src/cpu/blas.node.js';
 import type { Engine } from '../src/cpu/engine.js';
 import { cpu } from '../src/cpu/index.js';
+import type { AttentionArguments, AttentionGradients } from '../src/kernels/attention.js';
+import { MemoryError } from '../src/memory.js';
 import {
   type AttentionCase,
   attentionArguments,
@@ -51,6 +53,19 @@ const CASES: Record<string, AttentionCase> = {
   },
 };
 
+/** Buffers full of zeros. */
+function onDevice(options: AttentionCase): [AttentionArguments, AttentionGradients] {
+  const args = attentionArguments(options);
+  const upload = (given: object) =>
+    Object.entries(given).map(([key, value]) => {
+      if (!(value instanceof Float32Array)) return [key, value];
+      const buffer = cpu().memory.allocate(value.byteLength);
+      cpu().kernels.fill('float32', buffer, 0, value.length);
+      return [key, buffer];
+    });
+  return [Object.fromEntries(upload(args)), Object.fromEntries(upload({ ...attentionGradients(args), dbias: null }))];
+}
+
 describe.skipIf(!found)(`attention with products by ${found?.name ?? 'a BLAS (none is installed here)'}`, () => {
   let run: MockInstance<Engine['run']>;
   beforeEach(() => {
@@ -73,6 +88,20 @@ describe.skipIf(!found)(`attention with products by ${found?.name ?? 'a BLAS (no
     const gradients = { ...attentionGradients(args), dbias: null };
     await expectLikeReference('cpu', BACKWARD, 'attentionBackward', args, gradients);
     expect(kernels().slice(0, 2)).toEqual(['attentionStrips', 'attentionStripsBackward']);
+  });
+
+  it('sums the gradients of long texts in bounded memory', () => {
+    const [args, gradients] = onDevice({ batch: 1, heads: 1, queries: 2048, keys: 9000, headDim: 64 });
+    const allocate = vi.spyOn(cpu().engine.allocator, 'allocate');
+    cpu().kernels.attentionBackward(args, gradients);
+    const sums = 14 * 9000 * (64 + 64) * 4; // of sixteen strips in sixteen parts it would be 15
+    expect(allocate).toHaveBeenCalledWith(sums);
+    expect(sums).toBeLessThan(2 ** 26);
+    allocate.mockReturnValue(null);
+    expect(() => cpu().kernels.attentionBackward(args, gradients)).toThrow(
+      new MemoryError(`cpu: no room for ${sums} bytes of sums in attention; make batches smaller`),
+    );
+    allocate.mockRestore();
   });
 
   it('leaves the gradient of a bias, few queries or keys, and small heads to the blocks', async () => {
