@@ -13,7 +13,7 @@ function decode(name: string, size: typeof SMALL, weights: 'float32' | 'nf4', co
     work: { tokens: count },
     async prepare(): Promise<Prepared> {
       const model = llama(size);
-      if (weights === 'nf4') await quantizeModel(model, { doubleQuant: true });
+      if (weights === 'nf4') await quantizeModel(model, { doubleQuant: true, skipModules: [] });
       const prompt = [...tokens(PROMPT)];
       return {
         run: () => generate(model, [prompt], { maxNewTokens: count, eosTokenIds: [] }),

@@ -63,9 +63,10 @@ export function planAttention(
 }
 
 function checkHeads(who: string, { q, k, v }: Record<'q' | 'k' | 'v', HeadSizes>, tensors: readonly Tensor[]): void {
-  const given = `(q is [${tensors[0]!.shape}], k is [${tensors[1]!.shape}], v is [${tensors[2]!.shape}])`;
   const rule = (holds: boolean, words: string, expected: number | string, got: number | string) => {
-    if (!holds) throw new ShapeError(`${who}: ${words}: expected ${expected}, got ${got} ${given}`);
+    if (holds) return;
+    const given = `(q is [${tensors[0]!.shape}], k is [${tensors[1]!.shape}], v is [${tensors[2]!.shape}])`;
+    throw new ShapeError(`${who}: ${words}: expected ${expected}, got ${got} ${given}`);
   };
   rule(k.batch === q.batch, 'k must have the batch of q', q.batch, k.batch);
   rule(v.batch === q.batch, 'v must have the batch of q', q.batch, v.batch);

@@ -34,7 +34,8 @@ export class TokenRoom {
 
   /** All tokens held, the first at position `start`. @throws LifetimeError while there are none */
   held(start = 0): HeldTokens {
-    return { ...this.filled(), count: this.count, start };
+    const { keys, values } = this.filled();
+    return { keys, values, count: this.count, start };
   }
 
   /**
@@ -120,7 +121,7 @@ export class TokenRoom {
 
 function checkFits(who: string, k: Tensor, v: Tensor, pair: Pair | null): void {
   const [given, held] = [k.shape, pair?.keys.shape ?? k.shape];
-  if (k.shape.length !== 4 || `${given.with(1, 0)}` !== `${held.with(1, 0)}`) {
+  if (k.shape.length !== 4 || given.some((length, axis) => axis !== 1 && length !== held[axis])) {
     const axes = pair ? `[${held[0]}, T, ${held[2]}, ${held[3]}] as before` : '[B, T, K, D]';
     throw new ShapeError(`${who}: keys must be ${axes}, got [${given}]`);
   }

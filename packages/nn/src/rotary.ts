@@ -67,15 +67,25 @@ export class RotaryEmbedding {
   }
 
   private turn(x: Tensor, positions: Tensor, tables: RotaryTables, layout: HeadLayout, inverse: boolean): Tensor {
-    const { rotaryDim, interleaved } = this;
-    const { cos, sin, rows: tableRows } = tables;
+    const { cos, sin, rows } = tables;
+    const { batch, heads, tokens, headDim, strides } = sizesOf(x, layout);
     const device = commonDevice('RotaryEmbedding', x, positions, cos);
     const y = Tensor.allocate(x.shape, 'float32', device);
     device.kernels.rope({
-      ...{ x: x.storage.buffer, y: y.storage.buffer, positions: positions.storage.buffer },
-      ...{ cos: cos.storage.buffer, sin: sin.storage.buffer, tableRows },
-      ...sizesOf(x, layout),
-      ...{ rotaryDim, interleaved, inverse },
+      x: x.storage.buffer,
+      y: y.storage.buffer,
+      positions: positions.storage.buffer,
+      cos: cos.storage.buffer,
+      sin: sin.storage.buffer,
+      strides,
+      batch,
+      heads,
+      tokens,
+      headDim,
+      rotaryDim: this.rotaryDim,
+      interleaved: this.interleaved,
+      inverse,
+      tableRows: rows,
     });
     return y;
   }

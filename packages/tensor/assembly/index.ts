@@ -11,14 +11,16 @@ export { bceWithLogits, bceWithLogitsBackward } from './binary-cross-entropy';
 export { blasProduct } from './blas';
 export * from './cast';
 export * from './channel-norm';
+export { turnTiles, turnTilesScratch } from './code-tiles';
 export { crossEntropy, crossEntropyBackward } from './cross-entropy';
 export { argmax, reduceExtremumBackward } from './extremum';
 export * from './fill';
 export * from './gated';
 export * from './heap';
 export { addColumnSums, layerNorm, layerNormBackward } from './layer-norm';
+export { fillTables, tablesBytes } from './lookup-tables';
 export { matmul, matmulScratch, matmulUnits } from './matmul';
-export { lookUpPart, lookUpPartBytes, lookUpParts, lookUpSum } from './matmul-lookup';
+export { lookUpProduct, lookUpUnits } from './matmul-lookup';
 export { adam, sgd } from './optimizer';
 export { dropout, normal, philoxWords, uniform } from './random';
 export {

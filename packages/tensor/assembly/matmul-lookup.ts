@@ -1,41 +1,36 @@
 /**
- * The product of one to three rows with a 4-bit weight stored [n, k], as in decoding. The weight is never decoded: two
- * codes share a byte, so a pair of inputs has only 256 products with it, which are written down.
+ * The product of one to five rows with a 4-bit weight stored [n, k], as in decoding. The weight is never decoded: each
+ * input has sixteen products with its codes (lookup-tables.ts), and a byte shuffle finds those of sixteen rows of the
+ * weight at once, whose codes lie together (code-tiles.ts). Of an input's 64 bytes of tables, four shuffles and six
+ * additions and shifts make sixteen products.
  *
- *     table[byte] = value[byte >> 4] · x[k] + value[byte & 15] · x[k + 1]
- *
- * Every row of the weight is then a sum of entries, one look-up and one addition for two weights, times the scales of
- * its blocks. The tables of a chunk of inputs stay in the first-level cache while all rows of the weight pass by.
- *
- * Units are parts of the inputs, so that no table is made twice. What each part gives is summed afterwards; into how many
- * they are cut depends on the product alone, so that the number of threads does not change a bit of the result.
+ * Sums of a chunk of 64 inputs are whole numbers, so nothing is rounded before the scale of its block is multiplied in.
+ * Units are tiles of sixteen rows of the weight.
  */
+import { TILE } from './code-tiles';
 import { blockScale, codeValues, FourBitWeight } from './four-bit';
+import { BIAS, CHUNK, CHUNK_BYTES, stepAt, tablesBytes } from './lookup-tables';
 import { FOUR_BIT, fourBitWeight, MatmulCall } from './matmul-call';
 
-/** Rows of x, one after the other; to decode the weight once for all of them is as fast from four on. */
-const MOST_ROWS: i32 = 3;
-/** Inputs of a chunk, 32 KiB of tables. A chunk lies in one block of the weight. */
-const CHUNK: i32 = 64;
-/** Two chunks of a row of codes are a line of the cache: parts begin with one. */
-const LINE: i32 = 2;
-const MOST_PARTS: i32 = 8;
+/** Rows of x, one after the other; to decode the weight once for all of them is as fast from six on. */
+const MOST_ROWS: i32 = 5;
 /** With fewer columns the tables are not worth making. */
 const LEAST_COLUMNS: i32 = 128;
-/** Rows whose codes are fetched ahead of their turn: with weights that come from main memory a third faster than none. */
-const AHEAD: i32 = 32;
-const TABLE_BYTES: usize = 256 * 4;
-const TABLES_BYTES: usize = TABLE_BYTES * (CHUNK / 2);
+/** Bytes of a chunk's codes in a tile. */
+const CODE_BYTES: usize = (CHUNK / 2) * TILE;
 
-/** The units of `lookUpPart`. 0: the call is not for this file, but for few rows, enough columns, and blocks of whole chunks. */
-export function lookUpParts(call: MatmulCall): i32 {
-  if (call.bType != FOUR_BIT || !call.transposeB || call.n < LEAST_COLUMNS) return 0;
+/** A mask of the second code of each byte. From memory, as a constant in the loop is put together anew at each use. */
+const LOW_CODES = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15]);
+
+/** The units of `lookUpProduct`. 0: the call is not for this file, but for few rows, whole tiles, and blocks of whole chunks. */
+export function lookUpUnits(call: MatmulCall): i32 {
+  if (call.bType != FOUR_BIT || !call.transposeB || call.n < LEAST_COLUMNS || call.n % TILE != 0) return 0;
   if (call.m > MOST_ROWS || (call.transposeA && call.m > 1) || call.k == 0) return 0;
   const weight = fourBitWeight(call);
   if (call.k % CHUNK != 0 || weight.blockSize % CHUNK != 0) return 0;
   // blocks are found by shifts
   if (!isPowerOfTwo(weight.blockSize) || (weight.absmax == 0 && !isPowerOfTwo(weight.nestedBlockSize))) return 0;
-  return (call.k + partInputs(call) - 1) / partInputs(call);
+  return call.n / <i32>TILE;
 }
 
 // @ts-ignore: decorator
@@ -44,170 +39,177 @@ function isPowerOfTwo(x: u32): bool {
   return popcnt<u32>(x) == 1;
 }
 
-/** Inputs of a part. */
-function partInputs(call: MatmulCall): i32 {
-  const lines = (call.k + LINE * CHUNK - 1) / (LINE * CHUNK);
-  return ((lines + MOST_PARTS - 1) / MOST_PARTS) * LINE * CHUNK;
-}
-
-/** Bytes of memory that each part needs: for tables, and for what it gives to y. */
-export function lookUpPartBytes(call: MatmulCall): usize {
-  return TABLES_BYTES + (((<usize>call.m * <usize>call.n + 3) & ~3) << 2);
-}
-
-/** Computes the parts `begin .. end`. */
-export function lookUpPart(call: MatmulCall, parts: usize, begin: i32, end: i32): void {
-  const values = codeValues(fourBitWeight(call).type);
-  for (; begin < end; begin++) {
-    const tables = parts + <usize>begin * lookUpPartBytes(call);
-    const sums = tables + TABLES_BYTES;
-    memory.fill(sums, 0, lookUpPartBytes(call) - TABLES_BYTES);
-    const last = min(call.k, (begin + 1) * partInputs(call));
-    for (let k = begin * partInputs(call); k < last; k += CHUNK) {
-      for (let i = 0; i < call.m; i++) {
-        fillTables(values, call.a + ((<usize>i * <usize>call.k + <usize>k) << 2), call.alpha, tables);
-        addChunk(call, k, sums + ((<usize>i * <usize>call.n) << 2), tables);
-      }
+/** Computes the units `begin .. end`. The codes are in tiles; the tables of row i of a lie at `tables + i · tablesBytes(k)`. */
+export function lookUpProduct(call: MatmulCall, tables: usize, begin: i32, end: i32): void {
+  for (let tile = <usize>begin; tile < <usize>end; tile++) {
+    for (let i: usize = 0; i < <usize>call.m; i++) {
+      const y = call.y + ((i * <usize>call.n + tile * TILE) << 2);
+      startSums(call, tile * TILE, y);
+      addTile(call, tile, call.a + ((i * <usize>call.k) << 2), tables + i * tablesBytes(call.k), y);
     }
   }
 }
 
-/** `y = Σ parts (+ bias) (+ y)` for the numbers `begin .. end` of y. */
-export function lookUpSum(call: MatmulCall, parts: usize, begin: i32, end: i32): void {
-  const count = lookUpParts(call);
-  const part = lookUpPartBytes(call);
-  for (let at = begin; at < end; at++) {
-    const y = call.y + (<usize>at << 2);
-    let sum: f32 = call.bias ? load<f32>(call.bias + (<usize>(at % call.n) << 2)) : 0;
-    if (call.accumulate) sum += load<f32>(y);
-    let given = parts + TABLES_BYTES + (<usize>at << 2);
-    for (let i = 0; i < count; i++) {
-      sum += load<f32>(given);
-      given += part;
-    }
-    store<f32>(y, sum);
+/** Writes what the sums of a tile's columns begin with: 0, the bias, what y holds, or both. */
+function startSums(call: MatmulCall, column: usize, y: usize): void {
+  for (let at: usize = 0; at < TILE << 2; at += 16) {
+    let start = call.accumulate ? v128.load(y + at) : f32x4.splat(0);
+    if (call.bias) start = f32x4.add(start, v128.load(call.bias + (column << 2) + at));
+    v128.store(y + at, start);
   }
 }
 
-/** Writes one table for each pair of the chunk's inputs. */
-function fillTables(values: usize, x: usize, alpha: f32, tables: usize): void {
-  const end = tables + TABLES_BYTES;
-  while (tables < end) {
-    const x0 = f32x4.splat(load<f32>(x) * alpha);
-    const x1 = f32x4.splat(load<f32>(x, 4) * alpha);
-    const low0 = f32x4.mul(v128.load(values), x1);
-    const low1 = f32x4.mul(v128.load(values, 16), x1);
-    const low2 = f32x4.mul(v128.load(values, 32), x1);
-    const low3 = f32x4.mul(v128.load(values, 48), x1);
-    for (let value: usize = 0; value < 64; value += 16) {
-      const high = f32x4.mul(v128.load(values + value), x0);
-      storeRow(v128.shuffle<f32>(high, high, 0, 0, 0, 0), low0, low1, low2, low3, tables);
-      storeRow(v128.shuffle<f32>(high, high, 1, 1, 1, 1), low0, low1, low2, low3, tables + 64);
-      storeRow(v128.shuffle<f32>(high, high, 2, 2, 2, 2), low0, low1, low2, low3, tables + 128);
-      storeRow(v128.shuffle<f32>(high, high, 3, 3, 3, 3), low0, low1, low2, low3, tables + 192);
-      tables += 256;
-    }
-    x += 8;
-  }
-}
-
-/** The sixteen entries of one high code. */
-// @ts-ignore: decorator
-@inline
-function storeRow(high: v128, low0: v128, low1: v128, low2: v128, low3: v128, table: usize): void {
-  v128.store(table, f32x4.add(high, low0));
-  v128.store(table, f32x4.add(high, low1), 16);
-  v128.store(table, f32x4.add(high, low2), 32);
-  v128.store(table, f32x4.add(high, low3), 48);
-}
-
-/** Adds what the chunk from k on gives to the columns of a row, four at a time. */
-function addChunk(call: MatmulCall, k: i32, sums: usize, tables: usize): void {
+/** Adds the products of one row of x with a tile's sixteen rows to y. */
+function addTile(call: MatmulCall, tile: usize, x: usize, tables: usize, y: usize): void {
   const weight = fourBitWeight(call);
-  const row = <usize>call.k >> 1;
-  const columns = call.n;
-  let at = <u32>k;
-  let j = 0;
-  for (; j + 4 <= columns; j += 4) {
-    const codes = weight.packed + (at >> 1);
-    if (j + AHEAD + 4 <= columns) touch(codes + AHEAD * row, row);
-    const found = f32x4.mul(fourSums(codes, row, tables), fourScales(weight, at, call.k));
-    v128.store(sums, f32x4.add(v128.load(sums), found));
-    sums += 16;
-    at += 4 * call.k;
-  }
-  for (; j < columns; j++) {
-    const found = f32x4.extract_lane(fourSums(weight.packed + (at >> 1), 0, tables), 0);
-    store<f32>(sums, load<f32>(sums) + found * blockScale(weight, at / weight.blockSize));
-    sums += 4;
-    at += call.k;
+  const k = <usize>call.k;
+  let at = tile * TILE * k;
+  let codes = weight.packed + (at >> 1);
+  for (let chunk: usize = 0; chunk < k / CHUNK; chunk++) {
+    const step = stepAt(tables, k, chunk) * call.alpha;
+    if (step == step) addChunk(weight, codes, tables + chunk * CHUNK_BYTES, at, k, step, y);
+    else addProducts(weight, codes, x + ((chunk * CHUNK) << 2), call.alpha, at, k, y);
+    codes += CODE_BYTES;
+    at += CHUNK;
   }
 }
 
-/** Reads a byte of each of four rows, so that they are near when their turn comes: they lie far apart, on a line each. */
+/**
+ * Adds a chunk by its tables. A byte of `four` holds the sum of four entries of a plane; of two neighbours, rows 2i and
+ * 2i + 1, `odd` sums the second, and `both` both of them, modulo 2¹⁶.
+ */
+function addChunk(weight: FourBitWeight, codes: usize, tables: usize, at: usize, k: usize, step: f32, y: usize): void {
+  const low = v128.load(LOW_CODES);
+  let both0 = i16x8.splat(0);
+  let both1 = both0;
+  let both2 = both0;
+  let both3 = both0;
+  let odd0 = both0;
+  let odd1 = both0;
+  let odd2 = both0;
+  let odd3 = both0;
+  for (const end = codes + CODE_BYTES; codes < end; codes += 32) {
+    const bytes0 = v128.load(codes);
+    const bytes1 = v128.load(codes, 16);
+    const a = v128.and(i16x8.shr_u(bytes0, 4), low);
+    const b = v128.and(bytes0, low);
+    const c = v128.and(i16x8.shr_u(bytes1, 4), low);
+    const d = v128.and(bytes1, low);
+    const four0 = fourEntries(a, b, c, d, tables);
+    both0 = i16x8.add(both0, four0);
+    odd0 = i16x8.add(odd0, i16x8.shr_u(four0, 8));
+    const four1 = fourEntries(a, b, c, d, tables + 16);
+    both1 = i16x8.add(both1, four1);
+    odd1 = i16x8.add(odd1, i16x8.shr_u(four1, 8));
+    const four2 = fourEntries(a, b, c, d, tables + 32);
+    both2 = i16x8.add(both2, four2);
+    odd2 = i16x8.add(odd2, i16x8.shr_u(four2, 8));
+    const four3 = fourEntries(a, b, c, d, tables + 48);
+    both3 = i16x8.add(both3, four3);
+    odd3 = i16x8.add(odd3, i16x8.shr_u(four3, 8));
+    tables += 256;
+  }
+  const even0 = i16x8.sub(both0, i16x8.shl(odd0, 8));
+  const even1 = i16x8.sub(both1, i16x8.shl(odd1, 8));
+  const even2 = i16x8.sub(both2, i16x8.shl(odd2, 8));
+  const even3 = i16x8.sub(both3, i16x8.shl(odd3, 8));
+  const even = joinPlanes(lowPairs(even0, even1), lowPairs(even2, even3));
+  const odd = joinPlanes(lowPairs(odd0, odd1), lowPairs(odd2, odd3));
+  addScaled(weight, v128.shuffle<f32>(even, odd, 0, 4, 1, 5), at, k, step, y);
+  addScaled(weight, v128.shuffle<f32>(even, odd, 2, 6, 3, 7), at + 4 * k, k, step, y + 16);
+  const evenHigh = joinPlanes(highPairs(even0, even1), highPairs(even2, even3));
+  const oddHigh = joinPlanes(highPairs(odd0, odd1), highPairs(odd2, odd3));
+  addScaled(weight, v128.shuffle<f32>(evenHigh, oddHigh, 0, 4, 1, 5), at + 8 * k, k, step, y + 32);
+  addScaled(weight, v128.shuffle<f32>(evenHigh, oddHigh, 2, 6, 3, 7), at + 12 * k, k, step, y + 48);
+}
+
+/** One plane of four inputs, 64 bytes from one to the next. */
 // @ts-ignore: decorator
 @inline
-function touch(codes: usize, row: usize): void {
-  load<u8>(codes);
-  load<u8>(codes + row);
-  load<u8>(codes + 2 * row);
-  load<u8>(codes + 3 * row);
+function fourEntries(a: v128, b: v128, c: v128, d: v128, plane: usize): v128 {
+  let sum = i8x16.add(lookUp(v128.load(plane), a), lookUp(v128.load(plane, 64), b));
+  sum = i8x16.add(sum, lookUp(v128.load(plane, 128), c));
+  return i8x16.add(sum, lookUp(v128.load(plane, 192), d));
+}
+
+// @ts-ignore: decorator
+@inline
+function lookUp(entries: v128, codes: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i8x16.relaxed_swizzle(entries, codes);
+  return i8x16.swizzle(entries, codes);
+}
+
+// @ts-ignore: decorator
+@inline
+function lowPairs(a: v128, b: v128): v128 {
+  return v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+
+// @ts-ignore: decorator
+@inline
+function highPairs(a: v128, b: v128): v128 {
+  return v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+
+/** From pairs of sums, of the planes 0 and 1 and of the planes 2 and 3, the sums of products in steps. */
+// @ts-ignore: decorator
+@inline
+function joinPlanes(low: v128, high: v128): v128 {
+  const weights = i32x4.splat((64 << 16) | 1);
+  const sum = i32x4.add(i32x4.dot_i16x8_s(low, weights), i32x4.shl(i32x4.dot_i16x8_s(high, weights), 12));
+  return f32x4.convert_i32x4_s(i32x4.sub(sum, i32x4.splat(<i32>CHUNK * BIAS)));
+}
+
+// @ts-ignore: decorator
+@inline
+function addScaled(weight: FourBitWeight, found: v128, at: usize, k: usize, step: f32, y: usize): void {
+  const scales = f32x4.mul(fourScales(weight, at, k), f32x4.splat(step));
+  v128.store(y, f32x4.add(v128.load(y), f32x4.mul(found, scales)));
 }
 
 /** The scales of the blocks of `at` and of the same place in the three rows after it. */
 // @ts-ignore: decorator
 @inline
-function fourScales(weight: FourBitWeight, at: u32, k: u32): v128 {
+function fourScales(weight: FourBitWeight, at: usize, k: usize): v128 {
   const shift = ctz<u32>(weight.blockSize);
   const block0 = at >> shift;
   const block1 = (at + k) >> shift;
   const block2 = (at + 2 * k) >> shift;
   const block3 = (at + 3 * k) >> shift;
-  if (weight.absmax) return fourEntries(weight.absmax, block0, block1, block2, block3);
+  if (weight.absmax) return fourNumbers(weight.absmax, block0, block1, block2, block3);
   const codes = weight.absmaxCodes;
-  const factors = fourEntries(
+  const factors = fourNumbers(
     weight.nestedCode, load<u8>(codes + block0), load<u8>(codes + block1), load<u8>(codes + block2), load<u8>(codes + block3),
   );
   const nested = ctz<u32>(weight.nestedBlockSize);
-  const scales = fourEntries(weight.nestedAbsmax, block0 >> nested, block1 >> nested, block2 >> nested, block3 >> nested);
+  const scales = fourNumbers(weight.nestedAbsmax, block0 >> nested, block1 >> nested, block2 >> nested, block3 >> nested);
   return f32x4.add(f32x4.mul(factors, scales), f32x4.splat(weight.nestedOffset));
 }
 
-/** What each of four rows of codes, `row` bytes apart, finds in the tables, without its scale. */
 // @ts-ignore: decorator
 @inline
-function fourSums(codes: usize, row: usize, tables: usize): v128 {
-  // two sums, as an addition waits three or four cycles for the one before
-  let even = f32x4.splat(0);
-  let odd = even;
-  const end = tables + TABLES_BYTES;
-  for (; tables < end; tables += 4 * TABLE_BYTES) {
-    const codes1 = codes + row;
-    const codes2 = codes1 + row;
-    const codes3 = codes2 + row;
-    even = f32x4.add(even, fourEntries(
-      tables, load<u8>(codes), load<u8>(codes1), load<u8>(codes2), load<u8>(codes3),
-    ));
-    odd = f32x4.add(odd, fourEntries(
-      tables + TABLE_BYTES, load<u8>(codes, 1), load<u8>(codes1, 1), load<u8>(codes2, 1), load<u8>(codes3, 1),
-    ));
-    even = f32x4.add(even, fourEntries(
-      tables + 2 * TABLE_BYTES, load<u8>(codes, 2), load<u8>(codes1, 2), load<u8>(codes2, 2), load<u8>(codes3, 2),
-    ));
-    odd = f32x4.add(odd, fourEntries(
-      tables + 3 * TABLE_BYTES, load<u8>(codes, 3), load<u8>(codes1, 3), load<u8>(codes2, 3), load<u8>(codes3, 3),
-    ));
-    codes += 4;
-  }
-  return f32x4.add(even, odd);
+function fourNumbers(table: usize, place0: usize, place1: usize, place2: usize, place3: usize): v128 {
+  let numbers = v128.load32_zero(table + (place0 << 2));
+  numbers = v128.load_lane<f32>(table + (place1 << 2), numbers, 1);
+  numbers = v128.load_lane<f32>(table + (place2 << 2), numbers, 2);
+  return v128.load_lane<f32>(table + (place3 << 2), numbers, 3);
 }
 
-/** Four entries of a table. Loaded into lanes: four scalar sums would take half as many operations again. */
-// @ts-ignore: decorator
-@inline
-function fourEntries(table: usize, place0: usize, place1: usize, place2: usize, place3: usize): v128 {
-  let entries = v128.load32_zero(table + (place0 << 2));
-  entries = v128.load_lane<f32>(table + (place1 << 2), entries, 1);
-  entries = v128.load_lane<f32>(table + (place2 << 2), entries, 2);
-  return v128.load_lane<f32>(table + (place3 << 2), entries, 3);
+/** Adds a chunk whose inputs fit no table, product by product. */
+function addProducts(
+  weight: FourBitWeight, codes: usize, x: usize, alpha: f32, at: usize, k: usize, y: usize,
+): void {
+  const values = codeValues(weight.type);
+  for (let row: usize = 0; row < TILE; row++) {
+    const scale = blockScale(weight, at / weight.blockSize) * alpha;
+    let sum: f32 = 0;
+    for (let i: usize = 0; i < CHUNK; i++) {
+      const byte = load<u8>(codes + (i >> 1) * TILE + row);
+      const code: usize = i & 1 ? byte & 15 : byte >> 4;
+      sum += load<f32>(x + (i << 2)) * (load<f32>(values + (code << 2)) * scale);
+    }
+    store<f32>(y, load<f32>(y) + sum);
+    y += 4;
+    at += k;
+  }
 }

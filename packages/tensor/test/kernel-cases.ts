@@ -118,11 +118,11 @@ export const CASES: Readonly<Record<string, Case>> = {
   },
 
   'products of a few rows with 4 bits'({ kernels, floats, upload }) {
-    const [n, k] = [131, 1216]; // five parts, the last with one chunk
+    const [n, k] = [144, 1216];
     const nested = { nestedAbsmax: null, nestedCode: null, nestedOffset: 0, nestedBlockSize: 256 };
     const packed = upload(new Uint8Array((n * k) / 2).map((_, i) => (i * 37) >> 3));
     const weight = { packed, size: n * k, blockSize: 64, absmax: floats((n * k) / 64), absmaxCodes: null, ...nested };
-    for (const m of [1, 3, 4]) {
+    for (const m of [1, 5, 6]) {
       kernels.matmul4bit(floats(m * k), { type: 'nf4', ...weight }, floats(n), floats(m * n), m, n, k, false, true);
       kernels.matmul4bit(floats(m * k), { type: 'fp4', ...weight }, null, floats(m * n), m, n, k, false, false);
     }

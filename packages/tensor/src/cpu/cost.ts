@@ -21,4 +21,6 @@ export const MULTIPLY_ADD = 0.036;
 /** The same of a product by a BLAS. */
 export const BLAS_MULTIPLY_ADD = 0.015;
 /** A multiplication with a 4-bit weight and an addition, by look-up. */
-export const LOOK_UP = 0.12;
+export const LOOK_UP = 0.07;
+/** The table of one input, for that. */
+export const TABLE = 4;

@@ -20,7 +20,8 @@ type ScratchKernel =
   | 'attentionStrips'
   | 'attentionStripsBackward'
   | 'quantize4bit'
-  | 'quantize8bit';
+  | 'quantize8bit'
+  | 'turnTiles';
 
 /** Kernels over a range of independent units: those whose last arguments are `begin` and `end`, then perhaps scratch. */
 export type RangeKernelName = {

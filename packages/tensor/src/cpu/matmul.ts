@@ -1,12 +1,16 @@
 import type { MatmulArguments, MatmulKernels } from '../kernels/matmul.js';
+import type { FourBitWeight } from '../kernels/quantization.js';
 import { type BlasSource, fitsBlas, NO_BLAS, runBlas } from './blas.js';
 import { floatBits } from './call.js';
-import { ELEMENT, LOOK_UP, MULTIPLY_ADD } from './cost.js';
+import { tiledPointer } from './code-tiles.js';
+import { ELEMENT, LOOK_UP, MULTIPLY_ADD, TABLE } from './cost.js';
 import { type Engine, pointer } from './engine.js';
+import { FOUR_BIT_TYPES, weightWords } from './four-bit.js';
 
 /** `bType` in assembly/matmul-call.ts. */
 const STORAGE = { float32: 0, float16: 1, bfloat16: 2 } as const;
 const FOUR_BIT = 3;
+const CHUNK = 64; // inputs that share tables: see assembly/lookup-tables.ts
 
 export function matmulKernels(engine: Engine, blas: BlasSource = NO_BLAS): MatmulKernels {
   return {
@@ -20,22 +24,29 @@ export function matmulKernels(engine: Engine, blas: BlasSource = NO_BLAS): Matmu
   };
 }
 
-/** One product whose b is a 4-bit weight, given as the words of `FourBitWeight` in assembly/four-bit.ts. */
+/** One product whose b is a 4-bit weight. */
 export function matmulFourBit(
   engine: Engine,
   args: Omit<MatmulArguments, 'b' | 'bDtype'>,
-  weight: readonly number[],
+  weight: FourBitWeight,
 ): void {
   const { exports } = engine;
-  const call = engine.metadata([...matmulCall(args, FOUR_BIT, 0), ...weight]);
-  const count = exports.lookUpParts(call);
-  if (count === 0) {
-    runMatmul(engine, args, call);
+  const { m, n, k } = args;
+  const callWith = (packed: number) =>
+    engine.metadata([...matmulCall(args, FOUR_BIT, 0), ...weightWords(weight, packed)]);
+  const units = exports.lookUpUnits(callWith(0));
+  if (units === 0) {
+    runMatmul(engine, args, callWith(pointer(weight.packed)));
     return;
   }
-  const parts = engine.workspace(count * exports.lookUpPartBytes(call));
-  engine.run('lookUpPart', [call, parts], count, (args.m * args.n * args.k * LOOK_UP) / count);
-  engine.run('lookUpSum', [call, parts], args.m * args.n, count * ELEMENT);
+  const packed = tiledPointer(engine, weight.packed, n, k / 2);
+  const rowTables = exports.tablesBytes(k);
+  const tables = engine.workspace(m * rowTables);
+  for (let i = 0; i < m; i++) {
+    const x = pointer(args.a) + 4 * i * k;
+    engine.run('fillTables', [FOUR_BIT_TYPES[weight.type], x, k, tables + i * rowTables], k / CHUNK, CHUNK * TABLE);
+  }
+  engine.run('lookUpProduct', [callWith(packed), tables], units, (m * n * k * LOOK_UP) / units);
 }
 
 /** `call` points to the words of the arguments. Few rows take as long as it takes to read b, many as long as it takes to multiply. */

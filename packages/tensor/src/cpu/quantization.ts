@@ -1,12 +1,9 @@
-import type { FourBitWeight, QuantizationKernels } from '../kernels/quantization.js';
+import type { QuantizationKernels } from '../kernels/quantization.js';
 import { type BlasSource, fitsBlas, NO_BLAS, runFourBitBlas } from './blas.js';
-import { floatBits } from './call.js';
 import { DEQUANTIZE_4_BIT, ELEMENT, QUANTIZE_4_BIT, QUANTIZE_8_BIT } from './cost.js';
 import { type Engine, pointer } from './engine.js';
+import { FOUR_BIT_TYPES, weightWords } from './four-bit.js';
 import { matmulFourBit } from './matmul.js';
-
-/** `type` in assembly/four-bit.ts. */
-const TYPES = { nf4: 0, fp4: 1 } as const;
 
 export function quantizationKernels(engine: Engine, blas: BlasSource = NO_BLAS): QuantizationKernels {
   const { exports } = engine;
@@ -17,7 +14,7 @@ export function quantizationKernels(engine: Engine, blas: BlasSource = NO_BLAS):
       const unitCost = blockSize % 2 === 0 ? blockSize * QUANTIZE_4_BIT : 0;
       engine.run(
         'quantize4bit',
-        [TYPES[type], from, to, scales, size, blockSize],
+        [FOUR_BIT_TYPES[type], from, to, scales, size, blockSize],
         Math.ceil(size / blockSize),
         unitCost,
         exports.quantize4bitScratch(),
@@ -62,23 +59,7 @@ export function quantizationKernels(engine: Engine, blas: BlasSource = NO_BLAS):
       }
       const sizes = { batch: 1, m, n, k, aStride: 0, bStride: 0 };
       const options = { transposeA: false, transposeB: !transpose, alpha: 1, accumulate };
-      matmulFourBit(engine, { a: x, y, bias, ...sizes, ...options }, weightWords(weight));
+      matmulFourBit(engine, { a: x, y, bias, ...sizes, ...options }, weight);
     },
   };
-}
-
-/** The words of `FourBitWeight` in assembly/four-bit.ts. */
-function weightWords(weight: FourBitWeight): number[] {
-  return [
-    TYPES[weight.type],
-    pointer(weight.packed),
-    weight.size,
-    weight.blockSize,
-    pointer(weight.absmax),
-    pointer(weight.absmaxCodes),
-    pointer(weight.nestedAbsmax),
-    pointer(weight.nestedCode),
-    floatBits(weight.nestedOffset),
-    weight.nestedBlockSize,
-  ];
 }

@@ -266,13 +266,13 @@ describe.each(devices)('matmul4bit on %s', (device) => {
   });
 
   it.each(TYPES)('%s is its reference for the few rows of decoding', async (type) => {
-    // around what decoding by look-up asks for: 1 to 3 rows, 128 columns or more, chunks of 64 inputs in one block each,
-    // sizes of blocks that are powers of two
+    // around what decoding by look-up asks for: 1 to 5 rows, 128 columns or more in sixteens, chunks of 64 inputs in one
+    // block each, sizes of blocks that are powers of two
     const shapes = [
-      ...[1, 2, 3, 4].flatMap((m) => [127, 128, 131].map((n) => [m, n, 64, 64] as const)),
-      ...[513, 1030].map((n) => [1, n, 64, 64] as const),
-      ...[32, 64, 128, 192, 256].map((blockSize) => [2, 130, 192, blockSize] as const),
-      ...[0, 63, 65, 96].map((k) => [1, 129, k, 64] as const),
+      ...[1, 2, 3, 5, 6].flatMap((m) => [112, 127, 128, 144].map((n) => [m, n, 64, 64] as const)),
+      ...[1024, 1030].map((n) => [1, n, 64, 64] as const),
+      ...[32, 64, 128, 192, 256].map((blockSize) => [2, 144, 192, blockSize] as const),
+      ...[0, 63, 65, 96, 1216].map((k) => [1, 144, k, 64] as const),
     ];
     for (const [m, n, k, blockSize] of shapes) {
       const x = normals(m * k, 1);
@@ -291,18 +291,45 @@ describe.each(devices)('matmul4bit on %s', (device) => {
     }
   });
 
-  it('multiplies by zero as IEEE 754 does: an infinite input is infinite or not a number', async () => {
-    const [n, k] = [130, 64];
-    const x = normals(k, 1).with(5, Number.POSITIVE_INFINITY);
+  it('is as exact with inputs of every size: a sum is off by roundings of its largest product', async () => {
+    const [n, k] = [144, 256];
     const weight = randomWeight('nf4', n * k, 64);
-    weight.packed.fill(0x77, 32, 64); // zeros
-    const y = dirty(n);
-    await kernelsOf(device)('matmul4bit', x, weight, null, y, 1, n, k, false, false);
-    const expected = new Float32Array(n);
-    reference.matmul4bit(x, weight, null, expected, 1, n, k, false, false);
-    expect(Array.from(y, (value) => (Number.isFinite(value) ? 0 : value))).toEqual(Array.from(expected));
-    expect(y[1]).toBeNaN();
+    for (const sizeOf of [
+      (i: number) => 10 ** ((i % 64) / 8), // in one chunk
+      (i: number) => 1e-36 * 10 ** (i >> 3), // from one to the next, tiny ones and zeros among them
+      (i: number) => (i % 64 === 9 ? 1e6 : 1), // an outlier
+    ]) {
+      const x = Float32Array.from(
+        withoutFlushed(
+          device,
+          [...normals(k, 1)].map((value, i) => value * sizeOf(i)),
+        ),
+      );
+      x.fill(0, 64, 128);
+      const largest = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      // of 64 products, each rounded to 2⁻²⁴ of the largest, times scales up to 2: four standard deviations
+      const tolerance = { rtol: 16 * ROUNDING, atol: 40 * ROUNDING * largest };
+      await expectLikeReference(device, tolerance, 'matmul4bit', x, weight, null, dirty(n), 1, n, k, false, false);
+    }
   });
+
+  it.each([130, 144])(
+    'multiplies by zero as IEEE 754 does: an infinite input is infinite or not a number (%i)',
+    async (n) => {
+      const k = 64;
+      const weight = randomWeight('nf4', n * k, 64);
+      weight.packed.fill(0x77, 32, 64); // zeros
+      for (const odd of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]) {
+        const x = normals(k, 1).with(5, odd);
+        const y = dirty(n);
+        await kernelsOf(device)('matmul4bit', x, weight, null, y, 1, n, k, false, false);
+        const expected = new Float32Array(n);
+        reference.matmul4bit(x, weight, null, expected, 1, n, k, false, false);
+        expect(Array.from(y, (value) => (Number.isFinite(value) ? 0 : value))).toEqual(Array.from(expected));
+        expect(y[1]).toBeNaN();
+      }
+    },
+  );
 
   it('has the gradient of the reference with respect to x', async () => {
     const [m, outFeatures, inFeatures] = [3, 7, 10];
