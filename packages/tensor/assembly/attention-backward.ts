@@ -88,7 +88,8 @@ function keyValueHead(call: AttentionCall, b: i32, kv: i32, scratch: usize): voi
   }
 }
 
-function clearRows(x: usize, row: usize, rows: i32, size: i32): void {
+/** `rows` rows of `size` zeros, `row` bytes from one to the next. */
+export function clearRows(x: usize, row: usize, rows: i32, size: i32): void {
   for (; rows > 0; rows--) {
     memory.fill(x, 0, <usize>size << 2);
     x += row;

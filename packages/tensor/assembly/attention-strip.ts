@@ -1,89 +1,154 @@
 /**
- * What attention does between its products where a BLAS makes these: some queries of one head, with all keys that one of
- * them may see, are a strip of scores whose rows are complete.
- *
- * A row holds scale · q·k for the keys `j0 .. j0 + keys`, fills them up to a multiple of four, and ends with scratch for
- * whoever works on it. Units are rows.
+ * Attention whose products a BLAS makes: strips of queries of one head by spans of keys, whose scores stay in the
+ * second-level cache of the thread that works on them.
  */
-import { AttentionCall, KEY_BLOCK, lseAt, outRow } from './attention-call';
-import { addTo, dot, rowGradients } from './attention-backward';
+import {
+  AttentionCall, firstKey, KEY_BLOCK, keyRow, kvHead, lastKey, lseAt, outRow, queryRow, seesWhole, valueRow,
+} from './attention-call';
 import { DROPOUT_BYTES, dropoutRow, dropRow } from './attention-dropout';
-import { biasAt, scoreRow } from './attention-scores';
-import { emptyRow, exponentials, logOf, rowMax, scaleRow } from './softmax';
+import { markHiddenKeys, scoreRow } from './attention-scores';
+import { sgemm } from './blas';
+import { beginSoftmax, finishSoftmax, softmaxPiece, STATE_BYTES } from './online-softmax';
 
-/** Bytes of a row for up to `keys` keys. */
-export function attentionStripRow(keys: i32): usize {
-  return (<usize>columnsOf(keys) << 2) + DROPOUT_BYTES;
-}
+export const STRIP_QUERIES: i32 = 128;
+const SPAN_KEYS: i32 = 256;
+/** Queries of a strip of which not all see all keys of a span are worked on so many at a time, with the keys that they see. */
+const EDGE_QUERIES: i32 = 32;
+/** Elements from one row of scores to the next: no power of two, which few sets of a cache would hold. */
+export const SPAN_WIDTH: usize = SPAN_KEYS + 16;
+export const SPAN_BYTES: usize = (SPAN_WIDTH << 2) * STRIP_QUERIES;
 
-/** The rows `begin .. end` of a strip, the first of which is query i0, become (dropped) probabilities; sets lse. */
-export function attentionStrip(
-  call: AttentionCall, b: i32, h: i32, i0: i32, j0: i32, keys: i32, strip: usize, rowBytes: usize, begin: i32, end: i32,
-): void {
-  for (let i = begin; i < end; i++) {
-    const row = strip + <usize>i * rowBytes;
-    stripScores(call, b, h, i0 + i, j0, keys, row);
-    store<f32>(lseAt(call, b, h, i0 + i), softmaxRow(row, keys));
-    if (call.dropout > 0) dropKeys(call, b, h, i0 + i, j0, keys, row, row + rowBytes - DROPOUT_BYTES);
-  }
-}
+// scratch: hidden keys, dropout factors, what is known of each query, scores, and for the backward pass their gradients
+const DROPOUT: usize = SPAN_KEYS * 4;
+export const QUERIES: usize = DROPOUT + DROPOUT_BYTES;
+export const SCORES: usize = QUERIES + STRIP_QUERIES * STATE_BYTES;
+export const GRADIENTS: usize = SCORES + SPAN_BYTES;
 
-/** As `attentionStrip`, with the probabilities from lse; and the products g · v of `gradients` become ds. */
-export function attentionStripBackward(
-  call: AttentionCall, b: i32, h: i32, i0: i32, j0: i32, keys: i32, strip: usize, gradients: usize, rowBytes: usize,
-  begin: i32, end: i32,
-): void {
-  for (let i = begin; i < end; i++) {
-    const p = strip + <usize>i * rowBytes;
-    const ds = gradients + <usize>i * rowBytes;
-    stripScores(call, b, h, i0 + i, j0, keys, p);
-    const out = outRow(call, b, h, i0 + i);
-    const delta = dot(call.g + out, call.out + out, call.valueDim);
-    const lse = load<f32>(lseAt(call, b, h, i0 + i));
-    const scratch = p + rowBytes - DROPOUT_BYTES;
-    for (let j = 0; j < keys; j += KEY_BLOCK) {
-      const at = <usize>j << 2;
-      const factors = call.dropout > 0 ? dropoutRow(call, b, h, i0 + i, j0 + j, scratch) : 0;
-      rowGradients(p + at, ds + at, min(KEY_BLOCK, columnsOf(keys) - j), lse, delta, factors);
-    }
-    if (call.dbias) addTo(call.dbias + (biasAt(call, b, h, i0 + i, j0) << 2), ds, keys);
-  }
-}
-
-/** The numbers of a row of a strip. */
+/** Strips of a head. */
 // @ts-ignore: decorator
 @inline
-function columnsOf(keys: i32): i32 {
+export function stripsOf(call: AttentionCall): i32 {
+  return (call.queries + STRIP_QUERIES - 1) / STRIP_QUERIES;
+}
+
+export function attentionStripsUnits(call: AttentionCall): i32 {
+  return call.batch * call.heads * stripsOf(call);
+}
+
+/** Bytes of scratch that each caller of `attentionStrips` needs. */
+export function attentionStripsScratch(): usize {
+  return SCORES + SPAN_BYTES;
+}
+
+/** Computes the units `begin .. end`: strips. */
+export function attentionStrips(call: AttentionCall, begin: i32, end: i32, scratch: usize): void {
+  const strips = stripsOf(call);
+  for (; begin < end; begin++) {
+    const head = begin / strips;
+    const b = head / call.heads;
+    strip(call, b, head - b * call.heads, (begin - head * strips) * STRIP_QUERIES, scratch);
+  }
+}
+
+function strip(call: AttentionCall, b: i32, h: i32, i0: i32, scratch: usize): void {
+  const end = min(call.queries, i0 + STRIP_QUERIES);
+  let state = scratch + QUERIES;
+  for (let i = i0; i < end; i++) {
+    beginSoftmax(call.out + outRow(call, b, h, i), call.valueDim, state);
+    state += STATE_BYTES;
+  }
+  for (let j0 = firstKey(call, i0); spanKeys(call, end, j0) > 0; j0 += SPAN_KEYS) {
+    const step = spanQueries(call, i0, end, j0);
+    for (let i = i0; i < end; i += step) {
+      const last = min(i + step, end);
+      const keys = spanKeys(call, last, j0);
+      if (keys > 0) span(call, b, h, i, last, j0, keys, scratch + QUERIES + <usize>(i - i0) * STATE_BYTES, scratch);
+    }
+  }
+  state = scratch + QUERIES;
+  for (let i = i0; i < end; i++) {
+    const lse = finishSoftmax(call.out + outRow(call, b, h, i), call.valueDim, state);
+    store<f32>(lseAt(call, b, h, i), lse);
+    state += STATE_BYTES;
+  }
+}
+
+/** The keys of a span from j0 on that a query in rows `.. end` may see; 0 or less if there are none. */
+// @ts-ignore: decorator
+@inline
+export function spanKeys(call: AttentionCall, end: i32, j0: i32): i32 {
+  return min(SPAN_KEYS, lastKey(call, end) - j0);
+}
+
+/** The key after a span. */
+// @ts-ignore: decorator
+@inline
+export function nextSpan(j0: i32): i32 {
+  return j0 + SPAN_KEYS;
+}
+
+/** How many queries in rows `i0 .. end` are worked on at a time. */
+// @ts-ignore: decorator
+@inline
+export function spanQueries(call: AttentionCall, i0: i32, end: i32, j0: i32): i32 {
+  return seesWhole(call, i0, j0, spanKeys(call, end, j0)) ? STRIP_QUERIES : EDGE_QUERIES;
+}
+
+/** Adds the values of some keys to the outputs of the queries `i .. end`. */
+function span(
+  call: AttentionCall, b: i32, h: i32, i: i32, end: i32, j0: i32, keys: i32, state: usize, scratch: usize,
+): void {
+  const kv = kvHead(call, h);
+  const scores = scratch + SCORES;
+  const out = call.out + outRow(call, b, h, i);
+  scoreProducts(call, b, h, i, end, j0, keys, scores);
+  const hidden = hiddenKeys(call, b, j0, keys, scratch);
+  for (let row = 0; row < end - i; row++) {
+    const at = scores + ((<usize>row * SPAN_WIDTH) << 2);
+    scoreRow(call, b, h, i + row, j0, keys, columnsOf(keys), hidden, at);
+    softmaxPiece(at, columnsOf(keys), out + ((<usize>row * call.outToken) << 2), call.valueDim, state);
+    if (call.dropout > 0) dropKeys(call, b, h, i + row, j0, keys, at, scratch);
+    state += STATE_BYTES;
+  }
+  const v = call.v + valueRow(call, b, kv, j0);
+  sgemm(false, false, end - i, call.valueDim, keys, 1, scores, SPAN_WIDTH, v, call.vToken, 1, out, call.outToken);
+}
+
+/** `scale · q·k` of the queries `i .. end` and some keys. */
+export function scoreProducts(
+  call: AttentionCall, b: i32, h: i32, i: i32, end: i32, j0: i32, keys: i32, scores: usize,
+): void {
+  const q = call.q + queryRow(call, b, h, i);
+  const k = call.k + keyRow(call, b, kvHead(call, h), j0);
+  sgemm(false, true, end - i, keys, call.headDim, call.scale, q, call.qToken, k, call.kToken, 0, scores, SPAN_WIDTH);
+}
+
+/** The numbers of a row that are worked on: whole vectors. */
+// @ts-ignore: decorator
+@inline
+export function columnsOf(keys: i32): i32 {
   return (keys + 3) & ~3;
 }
 
-function stripScores(call: AttentionCall, b: i32, h: i32, i: i32, j0: i32, keys: i32, row: usize): void {
-  scoreRow(call, b, h, i, j0, keys, keys, 0, row);
-  if (call.keyMask) {
-    const mask = call.keyMask + <usize>b * <usize>call.keys + <usize>j0;
-    for (let j: usize = 0; j < <usize>keys; j++) {
-      if (load<u8>(mask + j) == 0) store<f32>(row + (j << 2), -Infinity);
-    }
-  }
-}
-
-/** A row of scores becomes exp(score) / Σ exp(score); returns the logarithm of the sum. One of only −∞ becomes zeros. */
-function softmaxRow(row: usize, keys: usize): f32 {
-  const largest = rowMax(row, keys);
-  if (largest == -Infinity) {
-    emptyRow(row, row, keys, 0.0);
-    return keys ? load<f32>(row) - Infinity : -Infinity; // NaN where a score was
-  }
-  const sum = exponentials(row, row, keys, largest);
-  scaleRow(row, keys, f32(1.0 / sum));
-  return largest + logOf(sum);
-}
-
-function dropKeys(
-  call: AttentionCall, b: i32, h: i32, i: i32, j0: i32, keys: i32, row: usize, scratch: usize,
-): void {
+/** Marks the keys that no query may see, and what fills up a row. Returns where the marks are, 0 if there are none. */
+export function hiddenKeys(call: AttentionCall, b: i32, j0: i32, keys: i32, scratch: usize): usize {
+  if (call.keyMask == 0 && columnsOf(keys) == keys) return 0;
   for (let j = 0; j < keys; j += KEY_BLOCK) {
-    dropRow(row, min(KEY_BLOCK, columnsOf(keys) - j), dropoutRow(call, b, h, i, j0 + j, scratch));
+    markHiddenKeys(call, b, j0 + j, min(KEY_BLOCK, keys - j), scratch + (<usize>j << 2));
+  }
+  return scratch;
+}
+
+/** The factors of dropout of query i and a block of keys from j0 on. */
+// @ts-ignore: decorator
+@inline
+export function dropoutFactors(call: AttentionCall, b: i32, h: i32, i: i32, j0: i32, scratch: usize): usize {
+  return dropoutRow(call, b, h, i, j0, scratch + DROPOUT);
+}
+
+function dropKeys(call: AttentionCall, b: i32, h: i32, i: i32, j0: i32, keys: i32, row: usize, scratch: usize): void {
+  for (let j = 0; j < keys; j += KEY_BLOCK) {
+    dropRow(row, min(KEY_BLOCK, columnsOf(keys) - j), dropoutFactors(call, b, h, i, j0 + j, scratch));
     row += KEY_BLOCK * 4;
   }
 }

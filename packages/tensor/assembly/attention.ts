@@ -13,21 +13,20 @@ import { DROPOUT_BYTES, dropoutRow, dropRow } from './attention-dropout';
 import { packTokensAsColumns, packTokensAsSteps, panelsBytes } from './attention-packs';
 import { markHiddenKeys, scoreRow } from './attention-scores';
 import { fourDots } from './dots';
-import { exp4, expNonPositive4, log4, maxLanes4, sumLanes4 } from './math';
 import { panelBytes, panelProduct, TILE_BYTES, TILE_ROWS } from './microkernel';
+import { beginSoftmax, finishSoftmax, softmaxPiece, STATE_BYTES } from './online-softmax';
 import { addRows } from './row-sums';
 import { scaleRow } from './softmax';
 
 /** With so few queries, keys are read where they lie. */
 const FEW_QUERIES: i32 = 4;
 
-// scratch: a tile, scores, hidden keys, dropout factors, running maximum and sum of each row, panels
+// scratch: a tile, scores, hidden keys, dropout factors, the state of each row, panels
 const SCORES: usize = TILE_BYTES;
 const HIDDEN: usize = SCORES + SCORE_ROW * QUERY_BLOCK;
 const DROPOUT: usize = HIDDEN + KEY_BLOCK * 4;
-const MAXIMUM: usize = DROPOUT + DROPOUT_BYTES;
-const SUM: usize = MAXIMUM + QUERY_BLOCK * 4;
-const PANELS: usize = SUM + QUERY_BLOCK * 4;
+const STATES: usize = DROPOUT + DROPOUT_BYTES;
+const PANELS: usize = STATES + QUERY_BLOCK * STATE_BYTES;
 
 export function attentionUnits(call: AttentionCall): i32 {
   return call.batch * call.heads * queryBlocks(call);
@@ -58,9 +57,7 @@ function queryBlocks(call: AttentionCall): i32 {
 function queryBlock(call: AttentionCall, b: i32, h: i32, i0: i32, rows: i32, scratch: usize): void {
   const out = call.out + outRow(call, b, h, i0);
   for (let i = 0; i < rows; i++) {
-    memory.fill(out + ((<usize>i * call.outToken) << 2), 0, <usize>call.valueDim << 2);
-    store<f32>(scratch + MAXIMUM + (<usize>i << 2), -Infinity);
-    store<f32>(scratch + SUM + (<usize>i << 2), 0);
+    beginSoftmax(out + ((<usize>i * call.outToken) << 2), call.valueDim, stateAt(i, scratch));
   }
   const last = lastKey(call, i0 + rows);
   for (let j0 = firstKey(call, i0) & ~(KEY_BLOCK - 1); j0 < last; j0 += KEY_BLOCK) {
@@ -75,8 +72,15 @@ function queryBlock(call: AttentionCall, b: i32, h: i32, i0: i32, rows: i32, scr
     for (let i = 0; i < rows; i += step) addValues(call, b, h, i0, i, min(i + step, rows), j0, keys, scratch);
   }
   for (let i = 0; i < rows; i++) {
-    finishRow(call, out + ((<usize>i * call.outToken) << 2), lseAt(call, b, h, i0 + i), <usize>i << 2, scratch);
+    const lse = finishSoftmax(out + ((<usize>i * call.outToken) << 2), call.valueDim, stateAt(i, scratch));
+    store<f32>(lseAt(call, b, h, i0 + i), lse);
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function stateAt(i: i32, scratch: usize): usize {
+  return scratch + STATES + <usize>i * STATE_BYTES;
 }
 
 function packKeys(call: AttentionCall, b: i32, h: i32, j0: i32, keys: i32, scratch: usize): void {
@@ -100,7 +104,7 @@ function scoreRows(
   for (let i = first; i < last; i++) {
     const row = scratch + SCORES + <usize>i * SCORE_ROW;
     scoreRow(call, b, h, i0 + i, j0, seen, columns, hidden, row);
-    softmaxRow(call, row, columns, call.out + outRow(call, b, h, i0 + i), <usize>i << 2, scratch);
+    softmaxPiece(row, columns, call.out + outRow(call, b, h, i0 + i), call.valueDim, stateAt(i, scratch));
     if (call.dropout > 0) dropRow(row, columns, dropoutRow(call, b, h, i0 + i, j0, scratch + DROPOUT));
   }
 }
@@ -139,40 +143,6 @@ function rowProducts(q: usize, k: usize, kToken: usize, keys: i32, headDim: i32,
   }
 }
 
-/**
- * Scores of a row become exp(score − maximum) with the largest score so far; what was summed with a smaller maximum
- * shrinks. A row that has seen no key yet becomes zeros.
- */
-function softmaxRow(call: AttentionCall, row: usize, columns: i32, out: usize, at: usize, scratch: usize): void {
-  const end = <usize>columns << 2;
-  const before = load<f32>(scratch + MAXIMUM + at);
-  let largest = f32x4.splat(before);
-  for (let j: usize = 0; j < end; j += 16) largest = f32x4.max(largest, v128.load(row + j));
-  const maximum = maxLanes4(largest);
-  if (maximum == -Infinity) {
-    memory.fill(row, 0, end);
-    return;
-  }
-  const shift = f32x4.splat(maximum);
-  let sums = f32x4.splat(0);
-  for (let j: usize = 0; j < end; j += 16) {
-    const p = expNonPositive4(f32x4.sub(v128.load(row + j), shift));
-    v128.store(row + j, p);
-    sums = f32x4.add(sums, p);
-  }
-  // before the first key that is seen there is nothing to shrink
-  const shrink = before == maximum || before == -Infinity ? <f32>1 : expOne(before - maximum);
-  store<f32>(scratch + MAXIMUM + at, maximum);
-  store<f32>(scratch + SUM + at, load<f32>(scratch + SUM + at) * shrink + sumLanes4(sums));
-  if (shrink != 1) scaleRow(out, call.valueDim, shrink);
-}
-
-// @ts-ignore: decorator
-@inline
-function expOne(x: f32): f32 {
-  return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
-}
-
 /** `out += p · v` for the rows `first .. last` of a block. */
 function addValues(
   call: AttentionCall, b: i32, h: i32, i0: i32, first: i32, last: i32, j0: i32, keys: i32, scratch: usize,
@@ -192,12 +162,4 @@ function addValues(
     p, SCORE_ROW * TILE_ROWS, SCORE_ROW, 4, last - first, scratch + PANELS, panelBytes(keys), seen, call.valueDim,
     out, outToken, 1, 0, true, scratch,
   );
-}
-
-/** Divides by the sum of the row and keeps its logarithm; a row that saw no key is zeros, and −∞. */
-function finishRow(call: AttentionCall, out: usize, lse: usize, at: usize, scratch: usize): void {
-  const sum = load<f32>(scratch + SUM + at);
-  const logarithm = f32x4.extract_lane(log4(f32x4.splat(sum)), 0);
-  store<f32>(lse, load<f32>(scratch + MAXIMUM + at) + logarithm);
-  if (sum != 0) scaleRow(out, call.valueDim, 1 / sum);
 }

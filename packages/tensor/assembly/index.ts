@@ -1,9 +1,14 @@
 /** What the WebAssembly module exports: kernels over ranges of independent units, and nothing else. */
 export { attention, attentionScratch, attentionUnits } from './attention';
 export { attentionBackward, attentionBackwardScratch, attentionBackwardUnits } from './attention-backward';
-export { attentionStrip, attentionStripBackward, attentionStripRow } from './attention-strip';
+export { attentionStrips, attentionStripsScratch, attentionStripsUnits } from './attention-strip';
+export {
+  attentionStripsBackward, attentionStripsBackwardScratch, attentionStripsBackwardUnits, attentionStripsSum,
+  attentionStripsSums,
+} from './attention-strip-backward';
 export * from './binary';
 export { bceWithLogits, bceWithLogitsBackward } from './binary-cross-entropy';
+export { blasProduct } from './blas';
 export * from './cast';
 export * from './channel-norm';
 export { turnTiles, turnTilesScratch } from './code-tiles';

@@ -124,11 +124,11 @@ function setNibble(packed: usize, i: u32, code: u32): void {
   store<u8>(at, i & 1 ? load<u8>(at) | code : code << 4);
 }
 
-/** Writes the blocks `begin .. end` of a weight as float32. */
-export function dequantize4bit(weight: FourBitWeight, y: usize, begin: u32, end: u32): void {
-  const start = begin * weight.blockSize;
-  const stop = min(weight.size, end * weight.blockSize);
-  if (start < stop) decodeFourBit(weight, start, stop - start, y + (<usize>start << 2));
+/** Writes the blocks `begin .. end` of a weight, counted from block `first` on, as float32; y is where that one goes. */
+export function dequantize4bit(weight: FourBitWeight, y: usize, first: u32, begin: u32, end: u32): void {
+  const start = (first + begin) * weight.blockSize;
+  const stop = min(weight.size, (first + end) * weight.blockSize);
+  if (start < stop) decodeFourBit(weight, start, stop - start, y + ((<usize>begin * <usize>weight.blockSize) << 2));
 }
 
 /** Bytes of scratch for `quantize8bit`: the 255 bounds. */

@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, type MockInstance, vi } from 'vitest';
 import { openBlas } from '../src/cpu/blas.node.js';
+import type { Engine } from '../src/cpu/engine.js';
+import { cpu } from '../src/cpu/index.js';
+import type { AttentionArguments, AttentionGradients } from '../src/kernels/attention.js';
+import { MemoryError } from '../src/memory.js';
 import {
   type AttentionCase,
   attentionArguments,
@@ -15,18 +19,25 @@ const FORWARD = sumOf(1030);
 /** Sums over heads and tokens of products of three such numbers. */
 const BACKWARD = gradientOf(1030);
 
-const found = openBlas('auto', 1);
+const found = openBlas('auto');
 /** The last queries of a longer sequence. */
 const SIZES = { batch: 1, heads: 2, queries: 301, keys: 1030, queryOffset: 729, headDim: 16 };
 
 const every = (length: number, step: number) => Uint8Array.from({ length }, (_, i) => (i % step ? 1 : 0));
 const thirds = (length: number) => Int32Array.from({ length }, (_, i) => Math.floor((3 * i) / length));
 
-/** Strips of 128, 128 and 45 queries; and rows of a strip that are no whole vectors. */
+/** Strips of 128, 128 and 45 queries; spans of 256 keys and one of 6, whose rows are no whole vectors. */
 const CASES: Record<string, AttentionCase> = {
   'full attention': { batch: 2 },
   'causal attention': { windowRight: 0 },
   'grouped queries': { heads: 4, kvHeads: 2, windowRight: 0 },
+  'more heads than a key/value head is cut into parts for': {
+    batch: 4,
+    heads: 8,
+    kvHeads: 4,
+    keys: 70,
+    queryOffset: 0,
+  },
   'a window': { windowLeft: 40, windowRight: 3 },
   'a window to the left only': { windowLeft: 900 },
   'keys that the last queries do not see': { queryOffset: 600, windowRight: 0 },
@@ -42,18 +53,32 @@ const CASES: Record<string, AttentionCase> = {
   },
 };
 
+/** Buffers full of zeros. */
+function onDevice(options: AttentionCase): [AttentionArguments, AttentionGradients] {
+  const args = attentionArguments(options);
+  const upload = (given: object) =>
+    Object.entries(given).map(([key, value]) => {
+      if (!(value instanceof Float32Array)) return [key, value];
+      const buffer = cpu().memory.allocate(value.byteLength);
+      cpu().kernels.fill('float32', buffer, 0, value.length);
+      return [key, buffer];
+    });
+  return [Object.fromEntries(upload(args)), Object.fromEntries(upload({ ...attentionGradients(args), dbias: null }))];
+}
+
 describe.skipIf(!found)(`attention with products by ${found?.name ?? 'a BLAS (none is installed here)'}`, () => {
-  let sgemm: MockInstance;
+  let run: MockInstance<Engine['run']>;
   beforeEach(() => {
-    sgemm = vi.spyOn(Object.getPrototypeOf(found!), 'sgemm');
+    run = vi.spyOn(cpu().engine, 'run');
   });
-  afterEach(() => sgemm.mockRestore());
+  afterEach(() => run.mockRestore());
+  const kernels = () => run.mock.calls.map(([name]) => name);
 
   it.each(Object.entries(CASES))('is its reference: %s', async (_name, options) => {
     const args = attentionArguments({ ...SIZES, ...options });
     await expectLikeReference('cpu', FORWARD, 'attention', args);
     await expectLikeReference('cpu', BACKWARD, 'attentionBackward', args, attentionGradients(args));
-    expect(sgemm).toHaveBeenCalled();
+    expect(kernels().slice(0, 2)).toEqual(['attentionStrips', 'attentionStripsBackward']);
   });
 
   it('adds a bias', async () => {
@@ -62,20 +87,33 @@ describe.skipIf(!found)(`attention with products by ${found?.name ?? 'a BLAS (no
     await expectLikeReference('cpu', FORWARD, 'attention', args);
     const gradients = { ...attentionGradients(args), dbias: null };
     await expectLikeReference('cpu', BACKWARD, 'attentionBackward', args, gradients);
-    expect(sgemm).toHaveBeenCalled();
+    expect(kernels().slice(0, 2)).toEqual(['attentionStrips', 'attentionStripsBackward']);
+  });
+
+  it('sums the gradients of long texts in bounded memory', () => {
+    const [args, gradients] = onDevice({ batch: 1, heads: 1, queries: 2048, keys: 9000, headDim: 64 });
+    const allocate = vi.spyOn(cpu().engine.allocator, 'allocate');
+    cpu().kernels.attentionBackward(args, gradients);
+    const sums = 14 * 9000 * (64 + 64) * 4; // of sixteen strips in sixteen parts it would be 15
+    expect(allocate).toHaveBeenCalledWith(sums);
+    expect(sums).toBeLessThan(2 ** 26);
+    allocate.mockReturnValue(null);
+    expect(() => cpu().kernels.attentionBackward(args, gradients)).toThrow(
+      new MemoryError(`cpu: no room for ${sums} bytes of sums in attention; make batches smaller`),
+    );
+    allocate.mockRestore();
   });
 
   it('leaves the gradient of a bias, few queries or keys, and small heads to the blocks', async () => {
     const bias = { bias: normals(1030, 4), biasStrides: { batch: 0, head: 0, token: 0 } };
     const args = attentionArguments({ ...SIZES, ...bias });
-    const small = [{ queries: 127 }, { keys: 1023 }, { headDim: 15 }, { valueDim: 15 }];
+    const small = [{ queries: 7 }, { keys: 15 }, { headDim: 7 }, { valueDim: 7 }, { queries: 63, keys: 65 }];
     for (const options of small) {
       await expectLikeReference('cpu', FORWARD, 'attention', attentionArguments({ ...SIZES, ...options }));
     }
-    expect(sgemm).not.toHaveBeenCalled();
+    expect(new Set(kernels())).toEqual(new Set(['attention']));
     await expectLikeReference('cpu', FORWARD, 'attention', args);
-    sgemm.mockClear();
     await expectLikeReference('cpu', BACKWARD, 'attentionBackward', args, attentionGradients(args));
-    expect(sgemm).not.toHaveBeenCalled();
+    expect(kernels().slice(-2)).toEqual(['attentionStrips', 'attentionBackward']);
   });
 });

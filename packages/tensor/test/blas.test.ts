@@ -12,7 +12,7 @@ const ATOL = 6e-5;
 /** Sums of up to 40000 such products. */
 const LONG_SUMS = 2e-2;
 const M = 8;
-const found = openBlas('auto', 1);
+const found = openBlas('auto');
 const device = new CpuDevice({ blas: 'off' });
 
 function buffer(length: number): DeviceBuffer {
@@ -185,7 +185,8 @@ function fakeKoffi(file: string, functions: Record<string, (...args: number[]) =
 
 /** Lets `require('koffi')` give this. */
 function installKoffi(koffi: () => unknown): void {
-  const module = { createRequire: () => koffi } as unknown as typeof import('node:module');
+  const require = Object.assign(koffi, { resolve: () => '/koffi/index.cjs' });
+  const module = { createRequire: () => require } as unknown as typeof import('node:module');
   vi.spyOn(process, 'getBuiltinModule').mockReturnValue(module as never);
 }
 
@@ -197,7 +198,7 @@ describe('finding a BLAS', () => {
 
   it('is switched off', () => {
     const builtin = vi.spyOn(process, 'getBuiltinModule');
-    expect(openBlas('off', 1)).toBeNull();
+    expect(openBlas('off')).toBeNull();
     expect(builtin).not.toHaveBeenCalled();
     expect(new CpuDevice({ blas: 'off' }).describe()).not.toContain('products');
   });
@@ -206,14 +207,14 @@ describe('finding a BLAS', () => {
     vi.stubEnv('BURIN_BLAS', '');
     expect(blasChoice()).toBe('auto');
     vi.stubEnv('BURIN_BLAS', 'off');
-    expect(blasSource(1).get()).toBeNull();
+    expect(blasSource().get()).toBeNull();
     vi.stubEnv('BURIN_BLAS', '/nowhere/libblas.so');
     expect(() => new CpuDevice()).toThrow('got /nowhere/libblas.so');
   });
 
   it('does not look before it is asked', () => {
     const builtin = vi.spyOn(process, 'getBuiltinModule');
-    const source = blasSource(1, 'auto');
+    const source = blasSource('auto');
     expect(builtin).not.toHaveBeenCalled();
     source.get();
     expect(builtin).toHaveBeenCalled();
@@ -223,21 +224,21 @@ describe('finding a BLAS', () => {
     installKoffi(() => {
       throw new Error("Cannot find module 'koffi'");
     });
-    expect(openBlas('auto', 1)).toBeNull();
+    expect(openBlas('auto')).toBeNull();
     installKoffi(() => fakeKoffi('libnone.so', {}));
-    expect(openBlas('auto', 1)).toBeNull();
+    expect(openBlas('auto')).toBeNull();
   });
 
   it('says what is missing where a library was named', () => {
-    expect(() => openBlas('/nowhere/libblas.so', 1)).toThrow(
+    expect(() => openBlas('/nowhere/libblas.so')).toThrow(
       /^cpu: BURIN_BLAS must be auto, off, or a library that has cblas_sgemm: got \/nowhere\/libblas.so: /,
     );
     installKoffi(() => fakeKoffi('libm.so', {}));
-    expect(() => openBlas('libm.so', 1)).toThrow("got libm.so: Cannot find function 'cblas_sgemm' in shared library");
+    expect(() => openBlas('libm.so')).toThrow("got libm.so: Cannot find function 'cblas_sgemm' in shared library");
     installKoffi(() => {
       throw new Error("Cannot find module 'koffi'\nRequire stack: ...");
     });
-    expect(() => openBlas('libm.so', 1)).toThrow(
+    expect(() => openBlas('libm.so')).toThrow(
       'cpu: the BLAS libm.so takes the package koffi to load: expected it to be installed, ' +
         "got Cannot find module 'koffi'; npm install koffi, or set BURIN_BLAS=off",
     );
@@ -245,26 +246,27 @@ describe('finding a BLAS', () => {
 
   it('refuses a library whose product is wrong', () => {
     installKoffi(() => fakeKoffi('libwrong.so', { cblas_sgemm: () => undefined }));
-    expect(() => openBlas('libwrong.so', 1)).toThrow('its product is wrong: expected 15,23,33,47, got 1,1,1,1');
+    expect(() => openBlas('libwrong.so')).toThrow('its product is wrong: expected 15,23,33,47, got 1,1,1,1');
   });
 
-  it('gives the library as many threads as we have, and puts the environment back', () => {
+  it('gives the library one thread, and puts the environment back', () => {
+    vi.stubEnv('OPENBLAS_NUM_THREADS', undefined);
     vi.stubEnv('VECLIB_MAXIMUM_THREADS', '7');
     const setThreads = vi.fn();
-    let timeout: string | undefined;
+    let threads: string | undefined;
     const koffi = fakeKoffi('libopen.so', { cblas_sgemm: () => undefined, openblas_set_num_threads: setThreads });
     installKoffi(() => ({
       ...koffi,
       load(path: string) {
-        timeout = process.env.OPENBLAS_THREAD_TIMEOUT;
+        threads = process.env.OPENBLAS_NUM_THREADS;
         expect(process.env.VECLIB_MAXIMUM_THREADS).toBe('7');
         return koffi.load(path);
       },
     }));
-    expect(() => openBlas('libopen.so', 3)).toThrow('its product is wrong');
-    expect(setThreads).toHaveBeenCalledWith(3);
-    expect(timeout).toBe('16');
-    expect(process.env.OPENBLAS_THREAD_TIMEOUT).toBeUndefined();
+    expect(() => openBlas('libopen.so')).toThrow('its product is wrong');
+    expect(setThreads).toHaveBeenCalledWith(1);
+    expect(threads).toBe('1');
+    expect(process.env.OPENBLAS_NUM_THREADS).toBeUndefined();
     expect(process.env.VECLIB_MAXIMUM_THREADS).toBe('7');
   });
 });

@@ -1,4 +1,5 @@
 import { seededRandom } from '@burin/testing';
+import { type BlasSource, NO_BLAS } from '../src/cpu/blas.js';
 import { pointer } from '../src/cpu/buffer.js';
 import type { Engine } from '../src/cpu/engine.js';
 import { cpuMemory } from '../src/cpu/memory.js';
@@ -23,8 +24,8 @@ export interface Bench {
 /** Runs the kernels of a group on small inputs of odd sizes. */
 export type Case = (bench: Bench) => void;
 
-/** All bytes of all buffers that a case has made, as `engine` leaves them. */
-export function runCase(engine: Engine, run: Case): Uint8Array {
+/** All bytes of all buffers that a case has made, as `engine` leaves them, by its kernels and a BLAS where one is given. */
+export function runCase(engine: Engine, run: Case, blas: BlasSource = NO_BLAS): Uint8Array {
   const memory = cpuMemory(engine.allocator);
   const random = seededRandom(1);
   const buffers: DeviceBuffer[] = [];
@@ -36,7 +37,7 @@ export function runCase(engine: Engine, run: Case): Uint8Array {
     return buffer;
   };
   run({
-    kernels: kernelTable(engine),
+    kernels: kernelTable(engine, blas),
     upload,
     floats: (size) => upload(random.uniform(size, -1, 1)),
     integers: (size, low, high) => upload(random.integers(size, low, high)),
@@ -297,5 +298,6 @@ export function withRun(engine: Engine, run: Engine['run']): Engine {
     ...{ exports, simd, memory, allocator, threads, run, dispose: () => engine.dispose() },
     workspace: (byteLength) => engine.workspace(byteLength),
     metadata: (values) => engine.metadata(values),
+    connectBlas: (blas) => engine.connectBlas(blas),
   };
 }

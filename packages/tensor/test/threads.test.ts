@@ -2,30 +2,15 @@ import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { createEngine, type Engine } from '../src/cpu/engine.js';
+import { createEngine } from '../src/cpu/engine.js';
 import { CpuDevice } from '../src/cpu/index.js';
 import { defaultSimd } from '../src/cpu/simd.js';
 import { BrowserWorker } from './browser-worker.js';
-import { CASES, runCase, withRun } from './kernel-cases.js';
+import { CASES, runCase } from './kernel-cases.js';
+import { sharingEngine } from './sharing-engine.js';
 
 const SIMD = defaultSimd() === 'relaxed' ? 'relaxed SIMD' : 'SIMD';
-const LONG = 1e9; // nanoseconds: a job that is said to take so long is shared, and starts the workers
 const opened: { dispose(): void }[] = [];
-
-/** An engine whose workers are at work already, and which shares every job in slices of one unit. */
-async function sharing(threads: number): Promise<Engine> {
-  const engine = createEngine(threads);
-  opened.push(engine);
-  const at = engine.workspace(1 << 20);
-  for (let tries = 0; engine.threads.ready < threads && tries < 1000; tries++) {
-    engine.run('fill8', [at, tries], 1 << 20, LONG);
-    await sleep(10);
-  }
-  expect(engine.threads).toEqual({ count: threads, ready: threads, limit: null });
-  return withRun(engine, (name, args, units, unitCost, scratchBytes) =>
-    engine.run(name, args, units, unitCost === 0 ? 0 : LONG, scratchBytes),
-  );
-}
 
 function open(threads: number): CpuDevice {
   const device = new CpuDevice({ threads, blas: 'off' });
@@ -58,8 +43,8 @@ afterAll(() => {
 
 describe('results do not depend on the number of threads', async () => {
   const alone = createEngine(1);
-  const two = await sharing(2);
-  const five = await sharing(5); // more than most machines have processors for
+  const two = await sharingEngine(2);
+  const five = await sharingEngine(5); // more than most machines have processors for
 
   it.each(Object.entries(CASES))('%s', (_, run) => {
     const expected = runCase(alone, run);
@@ -82,7 +67,7 @@ describe('worker threads', () => {
   });
 
   it('see memory that has just grown', async () => {
-    const engine = await sharing(2);
+    const engine = await sharingEngine(2);
     for (let round = 0; round < 20; round++) {
       const block = engine.allocator.allocate(20_000_000)!;
       const at = block.start * 64;
@@ -93,14 +78,14 @@ describe('worker threads', () => {
   });
 
   it('finish many small jobs though there are more of them than processors', async () => {
-    const engine = await sharing(8);
+    const engine = await sharingEngine(8);
     const at = engine.workspace(4096);
     for (let job = 0; job < 2000; job++) engine.run('fill8', [at, job], 4096, 1);
     expect([...new Uint8Array(engine.memory.buffer, at, 4096)].every((byte) => byte === (1999 & 255))).toBe(true);
   });
 
   it('leave the engine in order when a kernel fails', async () => {
-    const engine = await sharing(3);
+    const engine = await sharingEngine(3);
     for (let round = 0; round < 50; round++) {
       // half of the units lie past the end of the memory
       const at = engine.memory.buffer.byteLength - 500;
@@ -125,7 +110,7 @@ it('a page has workers too; its main thread, which may not sleep, waits for them
   vi.spyOn(Atomics, 'wait').mockImplementation(() => {
     throw new TypeError('Atomics.wait cannot be called in this context');
   });
-  const engine = await sharing(2);
+  const engine = await sharingEngine(2);
   expect(runCase(engine, CASES.reductions!)).toEqual(runCase(createEngine(1), CASES.reductions!));
 });
 

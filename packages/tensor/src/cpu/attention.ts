@@ -5,7 +5,7 @@ import type {
   HeadStrides,
   RopeArguments,
 } from '../kernels/attention.js';
-import { fitsStrips, StripAttention } from './attention-blas.js';
+import { fitsStrips, stripAttention, stripAttentionBackward } from './attention-blas.js';
 import { type BlasSource, NO_BLAS } from './blas.js';
 import { floatBits } from './call.js';
 import { ELEMENT, FUNCTION, MULTIPLY_ADD } from './cost.js';
@@ -17,7 +17,7 @@ export function attentionKernels(engine: Engine, blas: BlasSource = NO_BLAS): At
     attention(args) {
       const call = engine.metadata(attentionCall(args, null));
       const library = fitsStrips(args, null) ? blas.get() : null;
-      if (library) return new StripAttention(engine, library, args, call).forward();
+      if (library) return stripAttention(engine, library, args, call);
       const units = exports.attentionUnits(call);
       engine.run('attention', [call], units, attentionCost(args) / units, exports.attentionScratch(call));
     },
@@ -25,7 +25,7 @@ export function attentionKernels(engine: Engine, blas: BlasSource = NO_BLAS): At
     attentionBackward(args, gradients) {
       const call = engine.metadata(attentionCall(args, gradients));
       const library = fitsStrips(args, gradients) ? blas.get() : null;
-      if (library) return new StripAttention(engine, library, args, call).backward(gradients);
+      if (library) return stripAttentionBackward(engine, library, args, call);
       const units = exports.attentionBackwardUnits(call);
       const unitCost = (2 * attentionCost(args)) / units;
       engine.run('attentionBackward', [call], units, unitCost, exports.attentionBackwardScratch(call));

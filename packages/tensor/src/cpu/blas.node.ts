@@ -3,37 +3,46 @@ import { DeviceError } from '../errors.js';
 // The only file of the CPU device that knows Node, koffi and the names of libraries. Nothing is loaded before `openBlas`.
 
 /**
- * `y = alpha · op(a) · op(b) + beta · y`, row-major float32; a, b and y are byte offsets. A row may be a part of a wider
- * one: `aWidth`, `bWidth` and `yWidth` are the elements from one stored row to the next.
+ * `y = alpha · op(a) · op(b) + beta · y`, row-major float32, as a kernel asks for it: flags are 0 or 1; a, b and y are byte
+ * offsets, signed. A row may be a part of a wider one: `aWidth`, `bWidth` and `yWidth` are the elements from one stored row
+ * to the next.
  */
-export interface Sgemm {
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly alpha: number;
-  readonly a: number;
-  readonly aWidth: number;
-  readonly b: number;
-  readonly bWidth: number;
-  readonly beta: number;
-  readonly y: number;
-  readonly yWidth: number;
-}
+export type SgemmArguments = [
+  transposeA: number,
+  transposeB: number,
+  m: number,
+  n: number,
+  k: number,
+  alpha: number,
+  a: number,
+  aWidth: number,
+  b: number,
+  bWidth: number,
+  beta: number,
+  y: number,
+  yWidth: number,
+];
 
 /** The system's BLAS: a library of machine code with the C interface of matrix products. */
 export interface Blas {
   /** For people: `OpenBLAS`, or the path that was given. */
   readonly name: string;
-  /** Runs one product over `memory`, without a copy. */
-  sgemm(memory: ArrayBufferLike, product: Sgemm): void;
+  /** How a worker thread opens it: see blas-worker.node.ts. */
+  readonly recipe: string;
+  /** Runs one product over `memory` on the calling thread, without a copy. */
+  sgemm(memory: ArrayBufferLike, ...product: SgemmArguments): void;
 }
 
 /** What is used of koffi (https://koffi.dev), which calls C functions from Node. */
 interface Koffi {
   load(path: string): { func(prototype: string): (...args: number[]) => unknown };
   address(view: Uint8Array): bigint;
+}
+
+/** koffi, and the file that others may load it from. */
+interface InstalledKoffi {
+  readonly koffi: Koffi;
+  readonly path: string;
 }
 
 type Library = ReturnType<Koffi['load']>;
@@ -66,18 +75,19 @@ const LIBRARIES: Readonly<Record<string, readonly (readonly [name: string, file:
   ],
 };
 
-/** How each library is told its number of threads; the one that a library has is called. */
+/**
+ * How each library is told its number of threads; those that a library has are called, with 1: our own threads call it, each
+ * with a part of the work. Two pools on the same cores wait for each other: 256 x 256 x 256 ran at 190 GFLOP/s on the two
+ * threads of OpenBLAS, and at 253 on two of ours.
+ */
 const SET_THREADS = [
   'void openblas_set_num_threads(int count)',
   'void bli_thread_set_num_threads(int64_t count)',
   'void MKL_Set_Num_Threads(int count)',
 ];
 
-/**
- * Read by the libraries when they load, set where the person has not set them. OpenBLAS's threads would look for work
- * for 2²⁶ cycles after each product, on cores that our own threads want; Accelerate has no function for its threads.
- */
-const SETTINGS = (threads: number) => ({ OPENBLAS_THREAD_TIMEOUT: '16', VECLIB_MAXIMUM_THREADS: String(threads) });
+/** The same, read by the libraries when they load: so OpenBLAS starts none, and Accelerate has no function for it. */
+const SETTINGS = { OPENBLAS_NUM_THREADS: '1', VECLIB_MAXIMUM_THREADS: '1' };
 
 /** `BURIN_BLAS`: `auto` (also where it is not set, or there is no environment), `off`, or the library to load. */
 export function blasChoice(): string {
@@ -88,20 +98,19 @@ export function blasChoice(): string {
  * Loads the library that `choice` names.
  *
  * @param choice - `auto`: one that this machine has, if koffi is installed; `off`: none; else a path or a file's name
- * @param threads - how many it may use, the caller included
  * @returns null where there is none to be had, or none is wanted
  * @throws DeviceError if a library is named and cannot be had
  */
-export function openBlas(choice: string, threads: number): Blas | null {
+export function openBlas(choice: string): Blas | null {
   if (choice === 'off') return null;
-  if (choice !== 'auto') return openNamed(choice, threads);
+  if (choice !== 'auto') return openNamed(choice);
   const platform = globalThis.process?.platform;
   const candidates = platform ? (LIBRARIES[platform] ?? []) : [];
   if (candidates.length === 0) return null;
   try {
     const koffi = loadKoffi();
     for (const [name, file] of candidates) {
-      const blas = attempt(() => open(koffi, name, file, threads));
+      const blas = attempt(() => open(koffi, name, file));
       if (blas) return blas;
     }
   } catch {
@@ -118,8 +127,8 @@ function attempt<T>(body: () => T): T | null {
   }
 }
 
-function openNamed(file: string, threads: number): Blas {
-  let koffi: Koffi;
+function openNamed(file: string): Blas {
+  let koffi: InstalledKoffi;
   try {
     koffi = loadKoffi();
   } catch (cause) {
@@ -130,7 +139,7 @@ function openNamed(file: string, threads: number): Blas {
     );
   }
   try {
-    return open(koffi, file, file, threads);
+    return open(koffi, file, file);
   } catch (cause) {
     throw new DeviceError(
       `cpu: BURIN_BLAS must be auto, off, or a library that has cblas_sgemm: got ${file}: ${reason(cause)}`,
@@ -144,18 +153,20 @@ function reason(cause: unknown): string {
 }
 
 /** @throws Error if this is not Node, or koffi is not installed */
-function loadKoffi(): Koffi {
+function loadKoffi(): InstalledKoffi {
   const module = globalThis.process?.getBuiltinModule?.('node:module');
   if (!module) throw new Error('no Node');
-  return module.createRequire(import.meta.url)('koffi') as Koffi;
+  const require = module.createRequire(import.meta.url);
+  return { koffi: require('koffi') as Koffi, path: require.resolve('koffi') };
 }
 
 /** @throws Error if it does not load, has no cblas_sgemm, or multiplies wrongly */
-function open(koffi: Koffi, name: string, file: string, threads: number): Blas {
-  const library = withSettings(SETTINGS(threads), () => koffi.load(file));
+function open({ koffi, path }: InstalledKoffi, name: string, file: string): Blas {
+  const library = withSettings(SETTINGS, () => koffi.load(file));
   const sgemm = library.func(SGEMM);
-  setThreads(library, threads);
-  const blas = new Cblas(name, koffi, sgemm);
+  const setThreads = SET_THREADS.filter((prototype) => setOneThread(library, prototype));
+  const recipe = JSON.stringify({ koffi: path, file, sgemm: SGEMM, setThreads });
+  const blas = new Cblas(name, recipe, koffi, sgemm);
   check(blas);
   return blas;
 }
@@ -171,29 +182,34 @@ function withSettings<T>(settings: Readonly<Record<string, string>>, body: () =>
   }
 }
 
-function setThreads(library: Library, threads: number): void {
-  for (const prototype of SET_THREADS) attempt(() => library.func(prototype))?.(threads);
+/** Returns whether the library has such a function. */
+function setOneThread(library: Library, prototype: string): boolean {
+  const setThreads = attempt(() => library.func(prototype));
+  setThreads?.(1);
+  return setThreads !== null;
 }
 
 class Cblas implements Blas {
   readonly name: string;
+  readonly recipe: string;
   readonly #koffi: Koffi;
   readonly #sgemm: (...args: number[]) => unknown;
   #memory: ArrayBufferLike | null = null; // the one that #base is the address of
   #base = 0;
 
-  constructor(name: string, koffi: Koffi, sgemm: (...args: number[]) => unknown) {
+  constructor(name: string, recipe: string, koffi: Koffi, sgemm: (...args: number[]) => unknown) {
     this.name = name;
+    this.recipe = recipe;
     this.#koffi = koffi;
     this.#sgemm = sgemm;
   }
 
-  sgemm(memory: ArrayBufferLike, product: Sgemm): void {
-    const { m, n, k, alpha, a, aWidth, b, bWidth, beta, y, yWidth } = product;
+  sgemm(memory: ArrayBufferLike, ...product: SgemmArguments): void {
+    const [transposeA, transposeB, m, n, k, alpha, a, aWidth, b, bWidth, beta, y, yWidth] = product;
     const base = this.#address(memory);
-    const aKind = product.transposeA ? TRANSPOSED : PLAIN;
-    const bKind = product.transposeB ? TRANSPOSED : PLAIN;
-    this.#sgemm(ROW_MAJOR, aKind, bKind, m, n, k, alpha, base + a, aWidth, base + b, bWidth, beta, base + y, yWidth);
+    const [aKind, bKind] = [transposeA ? TRANSPOSED : PLAIN, transposeB ? TRANSPOSED : PLAIN];
+    const [aAt, bAt, yAt] = [base + (a >>> 0), base + (b >>> 0), base + (y >>> 0)];
+    this.#sgemm(ROW_MAJOR, aKind, bKind, m, n, k, alpha, aAt, aWidth, bAt, bWidth, beta, yAt, yWidth);
   }
 
   /** A memory that grows has a new buffer, and may have moved. Addresses have 47 bits: a number holds them. */
@@ -209,8 +225,8 @@ class Cblas implements Blas {
 /** A library that is broken, or counts in integers of another width, must show here and not in somebody's gradients. */
 function check(blas: Blas): void {
   const values = new Float32Array([1, 2, 3, 4, 5, 6, /* b: */ 1, 0, 2, 0, 1, 3, /* y: */ 1, 1, 1, 1]);
-  const sizes = { m: 2, n: 2, k: 3, alpha: 2, beta: 1, a: 0, aWidth: 3, b: 24, bWidth: 3, y: 48, yWidth: 2 };
-  blas.sgemm(values.buffer, { ...sizes, transposeA: false, transposeB: true });
+  const [m, n, k] = [2, 2, 3];
+  blas.sgemm(values.buffer, 0, 1, m, n, k, 2, 0, k, 24, k, 1, 48, n);
   const expected = [15, 23, 33, 47]; // 2 · [1 2 3; 4 5 6] · [1 0; 0 1; 2 3] + 1
   const got = [...values.slice(12)];
   if (`${got}` !== `${expected}`) throw new Error(`its product is wrong: expected ${expected}, got ${got}`);

@@ -19,6 +19,7 @@ import {
   UNITS,
   WAITING,
 } from './board-layout.js';
+import { readText, sharedText } from './shared-text.js';
 import { maySleep } from './workers.js';
 
 /** Nanoseconds of work in a slice: long against the microsecond that taking it costs. */
@@ -44,6 +45,10 @@ export interface Job {
 export class Board {
   readonly control = new SharedArrayBuffer(CONTROL_WORDS * 4);
   readonly job = new SharedArrayBuffer(JOB_NUMBERS * 8);
+  /** How workers open the BLAS. */
+  readonly recipe = sharedText();
+  /** Why a kernel failed in a worker. */
+  readonly reason = sharedText();
   readonly #words = new Int32Array(this.control);
   readonly #numbers = new Float64Array(this.job);
   readonly #maySleep = maySleep();
@@ -75,7 +80,8 @@ export class Board {
       Atomics.add(this.#words, FINISHED, Atomics.exchange(this.#words, REMAINING, 0));
       this.#waitFor(slices);
     }
-    if (Atomics.load(this.#words, FAILED) !== 0) throw new DeviceError('cpu: a kernel failed in a worker thread');
+    if (Atomics.load(this.#words, FAILED) === 0) return;
+    throw new DeviceError(`cpu: a kernel failed in a worker thread: ${readText(this.reason)}`);
   }
 
   /** Cuts the job in slices, writes it down, and lets threads take them. */

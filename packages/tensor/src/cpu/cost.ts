@@ -14,9 +14,12 @@ export const POWER = 9;
 /** A random number, uniform. */
 export const RANDOM = 2;
 export const QUANTIZE_4_BIT = 2.6;
+export const DEQUANTIZE_4_BIT = 0.25;
 export const QUANTIZE_8_BIT = 9.5;
 /** A multiplication and an addition of a product. */
 export const MULTIPLY_ADD = 0.036;
+/** The same of a product by a BLAS. */
+export const BLAS_MULTIPLY_ADD = 0.015;
 /** A multiplication with a 4-bit weight and an addition, by look-up. */
 export const LOOK_UP = 0.07;
 /** The table of one input, for that. */

@@ -44,7 +44,7 @@ export class CpuDevice implements Device {
       simd === undefined ? defaultSimd() : checkSimd('simd', simd),
     );
     this.memory = cpuMemory(this.engine.allocator);
-    this.#blas = blasSource(this.engine.threads.count, blas);
+    this.#blas = blasSource(blas);
     this.kernels = kernelTable(this.engine, this.#blas);
   }
 

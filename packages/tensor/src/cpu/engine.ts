@@ -1,5 +1,7 @@
 import { MemoryError } from '../memory.js';
 import { Allocator, BLOCK_ALIGNMENT, type Block, blockPointer } from './allocator.js';
+import type { Blas } from './blas.node.js';
+import { BlasLink } from './blas-link.js';
 import type { RangeKernel } from './board.js';
 import type { KernelExports } from './kernels.wasm.js';
 import { createMemory, kernelModule } from './module.js';
@@ -11,7 +13,15 @@ export { pointer } from './buffer.js';
 export type { KernelExports } from './kernels.wasm.js';
 
 /** Kernels that take a range and then scratch for it. */
-type ScratchKernel = 'matmul' | 'attention' | 'attentionBackward' | 'quantize4bit' | 'quantize8bit' | 'turnTiles';
+type ScratchKernel =
+  | 'matmul'
+  | 'attention'
+  | 'attentionBackward'
+  | 'attentionStrips'
+  | 'attentionStripsBackward'
+  | 'quantize4bit'
+  | 'quantize8bit'
+  | 'turnTiles';
 
 /** Kernels over a range of independent units: those whose last arguments are `begin` and `end`, then perhaps scratch. */
 export type RangeKernelName = {
@@ -74,6 +84,8 @@ export interface Engine {
   workspace(byteLength: number): number;
   /** Pointer to `values` as int32 (shapes and strides). Valid until the next call. */
   metadata(values: readonly number[]): number;
+  /** From here on kernels on all threads take products by a BLAS from there. */
+  connectBlas(blas: Blas): void;
   readonly threads: EngineThreads;
   /** Stops the worker threads; kernels run on the calling thread alone from then on. */
   dispose(): void;
@@ -92,11 +104,12 @@ export function createEngine(threads = 1, simd: Simd = defaultSimd()): Engine {
   const shared = threads > 1 && limit === null;
   const { memory, maximumPages } = createMemory(shared);
   const module = kernelModule(simd, shared);
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const blas = new BlasLink(memory);
+  const { exports } = new WebAssembly.Instance(module, { env: { memory, sgemm: blas.sgemm } });
   const kernels = exports as unknown as KernelExports;
   const allocator = new Allocator(memory, kernels.heapBase(), maximumPages);
   const pool = shared ? new WorkerPool(module, memory, threads) : null;
-  return new WasmEngine(kernels, simd, memory, allocator, pool, limit);
+  return new WasmEngine(kernels, simd, memory, allocator, pool, blas, limit);
 }
 
 class WasmEngine implements Engine {
@@ -105,6 +118,7 @@ class WasmEngine implements Engine {
   readonly memory: WebAssembly.Memory;
   readonly allocator: Allocator;
   readonly #pool: WorkerPool | null;
+  readonly #blas: BlasLink;
   readonly #limit: string | null;
   readonly #places: ReadonlyMap<string, number>; // of the kernels among the exports, which are in the module's order
   readonly #metadata: number;
@@ -118,6 +132,7 @@ class WasmEngine implements Engine {
     memory: WebAssembly.Memory,
     allocator: Allocator,
     pool: WorkerPool | null,
+    blas: BlasLink,
     limit: string | null,
   ) {
     this.exports = exports;
@@ -125,6 +140,7 @@ class WasmEngine implements Engine {
     this.memory = memory;
     this.allocator = allocator;
     this.#pool = pool;
+    this.#blas = blas;
     this.#limit = limit;
     this.#places = new Map(Object.keys(exports).map((name, place) => [name, place]));
     this.#metadata = blockPointer(this.#take(MOST_METADATA * 4));
@@ -171,6 +187,10 @@ class WasmEngine implements Engine {
     if (this.#int32.length === 0) this.#int32 = new Int32Array(this.memory.buffer);
     this.#int32.set(values, this.#metadata / 4);
     return this.#metadata;
+  }
+
+  connectBlas(blas: Blas): void {
+    if (this.#blas.connect(blas)) this.#pool?.handOver(blas);
   }
 
   get threads(): EngineThreads {

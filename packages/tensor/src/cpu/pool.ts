@@ -1,4 +1,6 @@
+import type { Blas } from './blas.node.js';
 import { Board, type Job, WorkerLost } from './board.js';
+import { writeText } from './shared-text.js';
 import { startWorker, type WorkerHandle } from './workers.js';
 
 // nanoseconds of one thread's work. Measured with two threads: a worker that looks for work pays from 7 µs on, one that
@@ -51,6 +53,11 @@ export class WorkerPool {
     return Math.min(ready, Math.floor(nanoseconds / LEAST_FOR_PARKED));
   }
 
+  /** Lets the workers open a BLAS when a kernel first asks them for a product. */
+  handOver(blas: Blas): void {
+    writeText(this.#board.recipe, blas.recipe);
+  }
+
   /** Works on a job with `helpers` workers. Throws as `Board.share`. */
   share(job: Job, helpers: number): void {
     const isLong = job.units * job.unitCost >= LEAST_FOR_PARKED;
@@ -72,7 +79,8 @@ export class WorkerPool {
     if (this.#missed < LEAST_FOR_START || this.#crew.workers.length > 0) return;
     const crew = this.#crew;
     abandonedCrews().register(this, crew);
-    const shared = { module: this.#module, memory: this.#memory, control: this.#board.control, job: this.#board.job };
+    const { control, job, recipe, reason } = this.#board;
+    const shared = { module: this.#module, memory: this.#memory, control, job, recipe, reason };
     try {
       for (let index = 1; index < this.threads; index++) {
         crew.workers.push(startWorker({ ...shared, index }, (reason) => stop(crew, reason)));

@@ -1,6 +1,6 @@
 import type { QuantizationKernels } from '../kernels/quantization.js';
 import { type BlasSource, fitsBlas, NO_BLAS, runFourBitBlas } from './blas.js';
-import { ELEMENT, QUANTIZE_4_BIT, QUANTIZE_8_BIT } from './cost.js';
+import { DEQUANTIZE_4_BIT, ELEMENT, QUANTIZE_4_BIT, QUANTIZE_8_BIT } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 import { FOUR_BIT_TYPES, weightWords } from './four-bit.js';
 import { matmulFourBit } from './matmul.js';
@@ -23,12 +23,8 @@ export function quantizationKernels(engine: Engine, blas: BlasSource = NO_BLAS):
 
     dequantize4bit(weight, y) {
       const blocks = Math.ceil(weight.size / weight.blockSize);
-      engine.run(
-        'dequantize4bit',
-        [engine.metadata(weightWords(weight)), pointer(y)],
-        blocks,
-        weight.blockSize * 5 * ELEMENT,
-      );
+      const words = engine.metadata(weightWords(weight));
+      engine.run('dequantize4bit', [words, pointer(y), 0], blocks, weight.blockSize * DEQUANTIZE_4_BIT);
     },
 
     quantize8bit(x, code, codes, absmax, size, blockSize) {
@@ -59,9 +55,7 @@ export function quantizationKernels(engine: Engine, blas: BlasSource = NO_BLAS):
       if (library) {
         const operands = { x: pointer(x), y: pointer(y), bias: pointer(bias), blockSize: weight.blockSize };
         const product = { ...operands, m, outFeatures, inFeatures, transpose, accumulate };
-        return runFourBitBlas(library, engine, product, (to, begin, end) =>
-          exports.dequantize4bit(engine.metadata(weightWords(weight)), to, begin, end),
-        );
+        return runFourBitBlas(library, engine, product, weightWords(weight));
       }
       const sizes = { batch: 1, m, n, k, aStride: 0, bStride: 0 };
       const options = { transposeA: false, transposeB: !transpose, alpha: 1, accumulate };

@@ -23,18 +23,22 @@ export interface WorkerTask {
   readonly memory: WebAssembly.Memory;
   readonly control: SharedArrayBuffer; // int32: see board-layout.ts
   readonly job: SharedArrayBuffer; // float64
+  readonly recipe: SharedArrayBuffer; // how to open the BLAS; a text: see shared-text.ts
+  readonly reason: SharedArrayBuffer; // why a kernel failed; a text
   readonly index: number; // from 1; the calling thread is 0
 }
 
 /**
  * The program of a worker, as text: packages are bundled, so there is no file to start it from. `serve(task)` takes
- * slices as long as there are any, spins for a moment, and sleeps until the next job is posted.
+ * slices as long as there are any, spins for a moment, and sleeps until the next job is posted. `connectBlas`, where there
+ * is one, gives kernels their products by a BLAS: see blas-worker.node.ts.
  */
 export const WORKER_SOURCE = `
-function serve({ module, memory, control: controlBuffer, job: jobBuffer, index }) {
+function serve({ module, memory, control: controlBuffer, job: jobBuffer, recipe, reason, index }, connectBlas) {
   const control = new Int32Array(controlBuffer);
   const job = new Float64Array(jobBuffer);
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const sgemm = connectBlas ? connectBlas(memory, () => read(recipe)) : () => { throw new Error('it has no BLAS'); };
+  const { exports } = new WebAssembly.Instance(module, { env: { memory, sgemm } });
   const kernels = WebAssembly.Module.exports(module).map(({ name }) => exports[name]);
 
   function take() {
@@ -45,8 +49,8 @@ function serve({ module, memory, control: controlBuffer, job: jobBuffer, index }
       if (Atomics.compareExchange(control, ${REMAINING}, remaining, remaining - count) !== remaining) continue;
       try {
         run(remaining, count);
-      } catch {
-        Atomics.store(control, ${FAILED}, 1);
+      } catch (error) {
+        if (Atomics.exchange(control, ${FAILED}, 1) === 0) write(reason, String(error.message).slice(0, 1000));
       }
       Atomics.add(control, ${FINISHED}, count);
       if (Atomics.load(control, ${WAITING}) === 1) Atomics.notify(control, ${FINISHED});
@@ -59,6 +63,16 @@ function serve({ module, memory, control: controlBuffer, job: jobBuffer, index }
     args.push(first * job[${GRAIN}], Math.min(job[${UNITS}], (first + count) * job[${GRAIN}]));
     if (job[${SCRATCH}] > 0) args.push(job[${SCRATCH}] + index * job[${SCRATCH_STRIDE}]);
     kernels[job[${KERNEL}]](...args);
+  }
+
+  function read(text) {
+    return new TextDecoder().decode(new Uint8Array(text, 4, Atomics.load(new Int32Array(text, 0, 1), 0)).slice());
+  }
+
+  function write(text, value) {
+    const bytes = new TextEncoder().encode(value);
+    new Uint8Array(text, 4).set(bytes);
+    Atomics.store(new Int32Array(text, 0, 1), 0, bytes.length);
   }
 
   function spin() {

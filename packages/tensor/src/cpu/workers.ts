@@ -1,4 +1,5 @@
 /** Threads of the platform: worker_threads in Node, Web Workers in browsers. */
+import { BLAS_WORKER_SOURCE } from './blas-worker.node.js';
 import { WORKER_SOURCE, type WorkerTask } from './worker-source.js';
 
 /** A started worker. */
@@ -63,7 +64,8 @@ function startInNode(
   task: WorkerTask,
   onFailure: (reason: string) => void,
 ): WorkerHandle {
-  const source = `${WORKER_SOURCE}\nserve(require('node:worker_threads').workerData);`;
+  const start = "serve(require('node:worker_threads').workerData, connectBlas);";
+  const source = [WORKER_SOURCE, BLAS_WORKER_SOURCE, start].join('\n');
   // no flags of this process: a loader of TypeScript, say, would be started in every worker
   const worker = new Worker(source, { eval: true, workerData: task, execArgv: [], name: 'burin' });
   worker.on('error', (error) => onFailure(String(error)));
