@@ -8,6 +8,7 @@
  *
  * Both orders take the same bytes of memory, and a weight is turned from one to the other where it lies.
  */
+import { interleaveHigh8, interleaveLow8 } from './interleave';
 
 export const TILE: usize = 16;
 /** A tile is turned by squares of 16 × 16 bytes. */
@@ -52,27 +53,15 @@ function shuffleTwice(x: usize, xRow: usize, y: usize, yRow: usize): void {
     const b = v128.load(x + 4 * xRow);
     const c = v128.load(x + 8 * xRow);
     const d = v128.load(x + 12 * xRow);
-    const acLow = interleaveLow(a, c);
-    const acHigh = interleaveHigh(a, c);
-    const bdLow = interleaveLow(b, d);
-    const bdHigh = interleaveHigh(b, d);
-    v128.store(y, interleaveLow(acLow, bdLow));
-    v128.store(y + yRow, interleaveHigh(acLow, bdLow));
-    v128.store(y + 2 * yRow, interleaveLow(acHigh, bdHigh));
-    v128.store(y + 3 * yRow, interleaveHigh(acHigh, bdHigh));
+    const acLow = interleaveLow8(a, c);
+    const acHigh = interleaveHigh8(a, c);
+    const bdLow = interleaveLow8(b, d);
+    const bdHigh = interleaveHigh8(b, d);
+    v128.store(y, interleaveLow8(acLow, bdLow));
+    v128.store(y + yRow, interleaveHigh8(acLow, bdLow));
+    v128.store(y + 2 * yRow, interleaveLow8(acHigh, bdHigh));
+    v128.store(y + 3 * yRow, interleaveHigh8(acHigh, bdHigh));
     x += xRow;
     y += 4 * yRow;
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function interleaveLow(a: v128, b: v128): v128 {
-  return v128.shuffle<i8>(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-}
-
-// @ts-ignore: decorator
-@inline
-function interleaveHigh(a: v128, b: v128): v128 {
-  return v128.shuffle<i8>(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
 }

@@ -3,6 +3,7 @@
  * block of the flattened tensor. NF4 are quantiles of the normal distribution (Dettmers et al. 2023,
  * https://arxiv.org/abs/2305.14314, appendix E); FP4 is a sign, two bits of exponent and one of fraction.
  */
+import { interleaveHigh16, interleaveHigh8, interleaveLow16, interleaveLow8 } from './interleave';
 
 export const NF4: i32 = 0;
 export const FP4: i32 = 1;
@@ -107,17 +108,17 @@ function decodeSixteen(
   const low = i8x16.splat(15);
   const bytes = v128.load64_zero(packed);
   const high = v128.and(i16x8.shr_u(bytes, 4), low);
-  const codes = v128.shuffle<i8>(high, v128.and(bytes, low), 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const codes = interleaveLow8(high, v128.and(bytes, low));
   const bytes0 = i8x16.swizzle(plane0, codes);
   const bytes1 = i8x16.swizzle(plane1, codes);
   const bytes2 = i8x16.swizzle(plane2, codes);
   const bytes3 = i8x16.swizzle(plane3, codes);
-  let even = v128.shuffle<i8>(bytes0, bytes1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  let odd = v128.shuffle<i8>(bytes2, bytes3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  v128.store(y, f32x4.mul(v128.shuffle<i16>(even, odd, 0, 8, 1, 9, 2, 10, 3, 11), scales));
-  v128.store(y, f32x4.mul(v128.shuffle<i16>(even, odd, 4, 12, 5, 13, 6, 14, 7, 15), scales), 16);
-  even = v128.shuffle<i8>(bytes0, bytes1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-  odd = v128.shuffle<i8>(bytes2, bytes3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-  v128.store(y, f32x4.mul(v128.shuffle<i16>(even, odd, 0, 8, 1, 9, 2, 10, 3, 11), scales), 32);
-  v128.store(y, f32x4.mul(v128.shuffle<i16>(even, odd, 4, 12, 5, 13, 6, 14, 7, 15), scales), 48);
+  let even = interleaveLow8(bytes0, bytes1);
+  let odd = interleaveLow8(bytes2, bytes3);
+  v128.store(y, f32x4.mul(interleaveLow16(even, odd), scales));
+  v128.store(y, f32x4.mul(interleaveHigh16(even, odd), scales), 16);
+  even = interleaveHigh8(bytes0, bytes1);
+  odd = interleaveHigh8(bytes2, bytes3);
+  v128.store(y, f32x4.mul(interleaveLow16(even, odd), scales), 32);
+  v128.store(y, f32x4.mul(interleaveHigh16(even, odd), scales), 48);
 }

@@ -8,6 +8,7 @@
  * 24 bits is. Bytes hold the sum of four planes' entries, so four inputs are added before anything must be widened.
  */
 import { codeValues } from './four-bit';
+import { largestMagnitude } from './quantize';
 
 /** Inputs that share a step. */
 export const CHUNK: usize = 64;
@@ -21,7 +22,7 @@ const LARGEST: f32 = 8388600;
 /** With smaller inputs their step's reciprocal would not be a number. */
 const SMALLEST: f32 = 1e-30;
 
-/** Bytes of the tables of `k` inputs, a multiple of CHUNK, and of the steps behind them. */
+/** Bytes of the tables of `k` inputs, a multiple of CHUNK, and of the steps behind them, in whole vectors. */
 export function tablesBytes(k: usize): usize {
   return (k / CHUNK) * (CHUNK_BYTES + 16);
 }
@@ -39,19 +40,11 @@ export function fillTables(type: i32, x: usize, k: usize, tables: usize, begin: 
   const steps = tables + (k / CHUNK) * CHUNK_BYTES;
   for (; begin < end; begin++) {
     const inputs = x + ((begin * CHUNK) << 2);
-    const largest = largestMagnitude(inputs);
+    const largest = largestMagnitude(inputs, CHUNK);
     const hasTables = largest >= SMALLEST && largest < Infinity; // a NaN is neither
     store<f32>(steps + (begin << 2), hasTables ? largest / LARGEST : largest == 0 ? 0 : NaN);
     if (hasTables) fillChunk(values, inputs, LARGEST / largest, tables + begin * CHUNK_BYTES);
   }
-}
-
-/** NaN where an input is. */
-function largestMagnitude(x: usize): f32 {
-  let largest = f32x4.splat(0);
-  for (const end = x + (CHUNK << 2); x < end; x += 16) largest = f32x4.max(largest, f32x4.abs(v128.load(x)));
-  const pairs = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
-  return max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
 }
 
 function fillChunk(values: usize, x: usize, scale: f32, table: usize): void {

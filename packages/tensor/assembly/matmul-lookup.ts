@@ -9,6 +9,7 @@
  */
 import { TILE } from './code-tiles';
 import { blockScale, codeValues, FourBitWeight } from './four-bit';
+import { interleaveHigh16, interleaveLow16 } from './interleave';
 import { BIAS, CHUNK, CHUNK_BYTES, stepAt, tablesBytes } from './lookup-tables';
 import { FOUR_BIT, fourBitWeight, MatmulCall } from './matmul-call';
 
@@ -113,12 +114,12 @@ function addChunk(weight: FourBitWeight, codes: usize, tables: usize, at: usize,
   const even1 = i16x8.sub(both1, i16x8.shl(odd1, 8));
   const even2 = i16x8.sub(both2, i16x8.shl(odd2, 8));
   const even3 = i16x8.sub(both3, i16x8.shl(odd3, 8));
-  const even = joinPlanes(lowPairs(even0, even1), lowPairs(even2, even3));
-  const odd = joinPlanes(lowPairs(odd0, odd1), lowPairs(odd2, odd3));
+  const even = joinPlanes(interleaveLow16(even0, even1), interleaveLow16(even2, even3));
+  const odd = joinPlanes(interleaveLow16(odd0, odd1), interleaveLow16(odd2, odd3));
   addScaled(weight, v128.shuffle<f32>(even, odd, 0, 4, 1, 5), at, k, step, y);
   addScaled(weight, v128.shuffle<f32>(even, odd, 2, 6, 3, 7), at + 4 * k, k, step, y + 16);
-  const evenHigh = joinPlanes(highPairs(even0, even1), highPairs(even2, even3));
-  const oddHigh = joinPlanes(highPairs(odd0, odd1), highPairs(odd2, odd3));
+  const evenHigh = joinPlanes(interleaveHigh16(even0, even1), interleaveHigh16(even2, even3));
+  const oddHigh = joinPlanes(interleaveHigh16(odd0, odd1), interleaveHigh16(odd2, odd3));
   addScaled(weight, v128.shuffle<f32>(evenHigh, oddHigh, 0, 4, 1, 5), at + 8 * k, k, step, y + 32);
   addScaled(weight, v128.shuffle<f32>(evenHigh, oddHigh, 2, 6, 3, 7), at + 12 * k, k, step, y + 48);
 }
@@ -137,18 +138,6 @@ function fourEntries(a: v128, b: v128, c: v128, d: v128, plane: usize): v128 {
 function lookUp(entries: v128, codes: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return i8x16.relaxed_swizzle(entries, codes);
   return i8x16.swizzle(entries, codes);
-}
-
-// @ts-ignore: decorator
-@inline
-function lowPairs(a: v128, b: v128): v128 {
-  return v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
-}
-
-// @ts-ignore: decorator
-@inline
-function highPairs(a: v128, b: v128): v128 {
-  return v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
 /** From pairs of sums, of the planes 0 and 1 and of the planes 2 and 3, the sums of products in steps. */

@@ -3,8 +3,8 @@
  * https://arxiv.org/abs/1805.02867). For each row, `state` holds the largest score so far and the sum of exp(score −
  * largest); `out`, of `size` numbers, what was summed with these weights.
  */
-import { exp4, expNonPositive4, log4, sumLanes4 } from './math';
-import { emptyRow, rowMax, scaleRow } from './softmax';
+import { exp4, expNonPositive4, sumLanes4 } from './math';
+import { emptyRow, logOf, rowMax, scaleRow } from './softmax';
 
 /** Bytes of a row's state. */
 export const STATE_BYTES: usize = 8;
@@ -47,7 +47,7 @@ export function softmaxPiece(row: usize, columns: i32, out: usize, size: i32, st
 export function finishSoftmax(out: usize, size: i32, state: usize): f32 {
   const sum = load<f32>(state, 4);
   if (sum != 0) scaleRow(out, size, 1 / sum);
-  return load<f32>(state) + f32x4.extract_lane(log4(f32x4.splat(sum)), 0);
+  return load<f32>(state) + logOf(sum);
 }
 
 // @ts-ignore: decorator

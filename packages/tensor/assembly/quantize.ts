@@ -8,6 +8,7 @@
  * bitsandbytes takes 1e-38 instead. A block of zeros gets the code of 0 and the scale 0.
  */
 import { codeValues, decodeFourBit, FourBitWeight, FP4 } from './four-bit';
+import { maxLanes4 } from './math';
 
 const SMALLEST_RECIPROCAL: f32 = 1e-38;
 
@@ -47,7 +48,8 @@ function ordered(values: usize, order: usize, i: u32): f32 {
   return load<f32>(values + (<usize>load<u8>(order + i) << 2));
 }
 
-function largestMagnitude(x: usize, count: u32): f32 {
+/** The largest |x| of `count` numbers, NaN if one is. */
+export function largestMagnitude(x: usize, count: u32): f32 {
   let largest = f32x4.splat(0);
   for (; count >= 4; count -= 4) {
     largest = f32x4.max(largest, f32x4.abs(v128.load(x)));
@@ -57,8 +59,7 @@ function largestMagnitude(x: usize, count: u32): f32 {
     largest = f32x4.max(largest, f32x4.abs(v128.load32_splat(x)));
     x += 4;
   }
-  const pairs = f32x4.max(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1));
-  return max(f32x4.extract_lane(pairs, 0), f32x4.extract_lane(pairs, 1));
+  return maxLanes4(largest);
 }
 
 /** What x of a block is multiplied by, or 0 where it is to be divided by the largest magnitude. */

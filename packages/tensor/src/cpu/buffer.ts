@@ -32,9 +32,13 @@ export interface ByteOrder {
  */
 export function pointer(buffer: DeviceBuffer | null): number {
   if (buffer === null) return 0;
-  const live = liveBuffer(buffer);
-  live.order?.restore();
-  return blockPointer(live.block);
+  liveBuffer(buffer).order?.restore();
+  return address(buffer);
+}
+
+/** As `pointer`, of a buffer whose bytes stay in the order that they are in. */
+export function address(buffer: DeviceBuffer): number {
+  return blockPointer(liveBuffer(buffer).block);
 }
 
 /**

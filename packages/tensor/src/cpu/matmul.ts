@@ -1,8 +1,9 @@
 import type { MatmulArguments, MatmulKernels } from '../kernels/matmul.js';
 import type { FourBitWeight } from '../kernels/quantization.js';
 import { type BlasSource, fitsBlas, NO_BLAS, runBlas } from './blas.js';
+import { address, liveBuffer } from './buffer.js';
 import { floatBits } from './call.js';
-import { tiledPointer } from './code-tiles.js';
+import { putInTiles } from './code-tiles.js';
 import { ELEMENT, LOOK_UP, MULTIPLY_ADD, TABLE } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 import { FOUR_BIT_TYPES, weightWords } from './four-bit.js';
@@ -32,21 +33,22 @@ export function matmulFourBit(
 ): void {
   const { exports } = engine;
   const { m, n, k } = args;
-  const callWith = (packed: number) =>
-    engine.metadata([...matmulCall(args, FOUR_BIT, 0), ...weightWords(weight, packed)]);
-  const units = exports.lookUpUnits(callWith(0));
+  const words = weightWords(weight, address(weight.packed)); // the same in either order of the codes
+  const call = engine.metadata([...matmulCall(args, FOUR_BIT, 0), ...words]);
+  const units = exports.lookUpUnits(call);
   if (units === 0) {
-    runMatmul(engine, args, callWith(pointer(weight.packed)));
+    liveBuffer(weight.packed).order?.restore();
+    runMatmul(engine, args, call);
     return;
   }
-  const packed = tiledPointer(engine, weight.packed, n, k / 2);
+  putInTiles(engine, weight.packed, n, k / 2);
   const rowTables = exports.tablesBytes(k);
   const tables = engine.workspace(m * rowTables);
   for (let i = 0; i < m; i++) {
     const x = pointer(args.a) + 4 * i * k;
     engine.run('fillTables', [FOUR_BIT_TYPES[weight.type], x, k, tables + i * rowTables], k / CHUNK, CHUNK * TABLE);
   }
-  engine.run('lookUpProduct', [callWith(packed), tables], units, (m * n * k * LOOK_UP) / units);
+  engine.run('lookUpProduct', [call, tables], units, (m * n * k * LOOK_UP) / units);
 }
 
 /** `call` points to the words of the arguments. Few rows take as long as it takes to read b, many as long as it takes to multiply. */
