@@ -123,6 +123,14 @@ describe.each(devices)('matmul on %s', (device) => {
     { seed: 1, numRuns: 80 },
   )('is its reference for any sizes and options', (options) => expectProduct(device, options));
 
+  it.each(DTYPES)('multiplies few rows by long ones of %s', async (bDtype) => {
+    for (const k of [255, 256, 257, 276, 1023]) {
+      for (const n of [1, 3, 4, 6]) {
+        for (const m of [1, 3]) await expectProduct(device, { m, n, k, transposeB: true, bDtype, accumulate: true });
+      }
+    }
+  });
+
   it('crosses the blocks of the long axes', async () => {
     await expectProduct(device, { m: 3, n: 5, k: 1100 });
     await expectProduct(device, { m: 3, n: 1100, k: 5, transposeB: true });
