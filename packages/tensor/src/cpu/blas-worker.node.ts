@@ -1,10 +1,8 @@
-import { PLAIN, ROW_MAJOR, TRANSPOSED } from './blas.node.js';
-
 /**
  * What a worker thread in Node needs to call the BLAS, as text: see worker-source.ts. `connectBlas(memory, recipe)` gives
  * the sgemm that kernels import. The library is opened at the first call, since workers may be older than the search for
  * it; `recipe()` reads the `Blas.recipe` of the calling thread. Some libraries count their threads for each thread of
- * ours, so each tells them. A shared memory never moves.
+ * ours, so each tells them. A shared memory never moves. Written out whole: a text with names in it stays in every bundle.
  */
 export const BLAS_WORKER_SOURCE = `
 function connectBlas(memory, recipe) {
@@ -26,9 +24,9 @@ function connectBlas(memory, recipe) {
 
   return (transposeA, transposeB, m, n, k, alpha, a, aWidth, b, bWidth, beta, y, yWidth) => {
     if (call === null) open();
-    const [aKind, bKind] = [transposeA ? ${TRANSPOSED} : ${PLAIN}, transposeB ? ${TRANSPOSED} : ${PLAIN}];
+    const [aKind, bKind] = [transposeA ? 112 : 111, transposeB ? 112 : 111]; // as in blas.node.ts
     const [aAt, bAt, yAt] = [base + (a >>> 0), base + (b >>> 0), base + (y >>> 0)];
-    call(${ROW_MAJOR}, aKind, bKind, m, n, k, alpha, aAt, aWidth, bAt, bWidth, beta, yAt, yWidth);
+    call(101, aKind, bKind, m, n, k, alpha, aAt, aWidth, bAt, bWidth, beta, yAt, yWidth);
   };
 }
 `;

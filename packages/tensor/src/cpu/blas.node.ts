@@ -50,9 +50,9 @@ type Library = ReturnType<Koffi['load']>;
 const SGEMM =
   'void cblas_sgemm(int order, int transA, int transB, int m, int n, int k, float alpha, ' +
   'uintptr_t a, int lda, uintptr_t b, int ldb, float beta, uintptr_t c, int ldc)';
-export const ROW_MAJOR = 101; // cblas.h
-export const PLAIN = 111;
-export const TRANSPOSED = 112;
+const ROW_MAJOR = 101; // cblas.h
+const PLAIN = 111;
+const TRANSPOSED = 112;
 
 /** Where libraries lie, by platform; the first that loads and multiplies correctly is taken. */
 const LIBRARIES: Readonly<Record<string, readonly (readonly [name: string, file: string])[]>> = {
