@@ -1,6 +1,6 @@
 // Installs one packed package in an empty project, as a user would, and checks that it brings its own dependencies and
-// no other Burin package, that none of them is too large, and that the example of its README runs there. Needs the builds,
-// not the registry.
+// no other Burin package, that none of them is too large, that the examples of its README run there, and that all types
+// hold for a strict project of Node, which has no types of a browser. Needs the builds, not the registry.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -58,6 +58,19 @@ function installIn(project) {
   return [...tarballs.keys()].sort();
 }
 
+/** Compiles as the strictest user would: declarations of packages are checked too, and only Node's types are there. */
+function compile(files) {
+  const program = ts.createProgram(files, {
+    ...{ target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.NodeNext, lib: ['lib.es2022.d.ts'] },
+    ...{ strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, skipLibCheck: false },
+    ...{ types: ['node'], typeRoots: [fileURLToPath(new URL('../node_modules/@types', import.meta.url))] },
+  });
+  const problems = [...ts.getPreEmitDiagnostics(program), ...program.emit().diagnostics];
+  if (problems.length === 0) return;
+  const host = { getCurrentDirectory: () => project, getCanonicalFileName: (file) => file, getNewLine: () => '\n' };
+  throw new Error(`types do not hold:\n${ts.formatDiagnostics(problems, host)}`);
+}
+
 const project = mkdtempSync(join(tmpdir(), 'burin-install-'));
 try {
   const expected = installIn(project);
@@ -70,12 +83,13 @@ try {
   const readme = readFileSync(join(project, `node_modules/@burin/${name}/README.md`), 'utf8');
   const blocks = [...readme.matchAll(/^```ts[ \t]*\n([\s\S]*?)^```[ \t]*$/gm)].map((block) => block[1]);
   if (blocks.length === 0) throw new Error(`@burin/${name}: the README has no example`);
-  for (const [index, source] of blocks.entries()) {
-    const file = join(project, `example-${index + 1}.js`);
-    const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
-    writeFileSync(file, ts.transpileModule(source, { compilerOptions }).outputText);
-    process.stdout.write(run(process.execPath, [file], project));
-  }
+  const files = blocks.map((source, index) => {
+    const file = join(project, `example-${index + 1}.ts`);
+    writeFileSync(file, source);
+    return file;
+  });
+  compile(files);
+  for (const file of files) process.stdout.write(run(process.execPath, [file.replace(/ts$/, 'js')], project));
   console.log(`the ${blocks.length} examples of its README run there`);
 } finally {
   rmSync(project, { recursive: true, force: true });

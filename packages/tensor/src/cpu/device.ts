@@ -31,6 +31,7 @@ export class CpuDevice implements Device {
   readonly name = 'cpu';
   readonly memory: DeviceMemory;
   readonly kernels: Kernels;
+  /** @internal What the kernels run on, for tests. Left out of the published types, which then name no WebAssembly. */
   readonly engine: Engine;
   readonly #blas: BlasSource;
 
