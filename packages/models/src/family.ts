@@ -33,6 +33,8 @@ export interface Family<C extends FamilyConfig, O extends object> {
   readonly baseModel?: string;
   /** Names in older checkpoints that follow from others or are not read. */
   readonly ignored?: RegExp;
+  /** config.json with what only the names in the checkpoint say. */
+  amendConfig?(raw: RawConfig, names: ReadonlyMap<string, unknown>): RawConfig;
 }
 
 /** A class of models as {@link FamilyModel} needs it. */
@@ -119,5 +121,6 @@ function describe<M extends PretrainedModel, C extends FamilyConfig, O extends o
     fromConfig: (raw, weights, where, rng) => new model({ config: family.readConfig(raw, where), weights, rng }),
     ...(family.baseModel !== undefined && { baseModel: family.baseModel }),
     ...(family.ignored && { ignored: family.ignored }),
+    ...(family.amendConfig && { amendConfig: family.amendConfig }),
   };
 }

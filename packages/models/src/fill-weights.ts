@@ -31,8 +31,8 @@ const CHUNK_BYTES = 2 ** 22;
  *
  * @param model - its weights need hold no memory yet
  * @throws RangeError if names are missing or left over; ShapeError if a shape differs; CheckpointError if the file has a
- *   dtype that tensors have not; MemoryError, naming the tensor, if the device has no room for it, or no buffer so large.
- *   The model is then half filled
+ *   dtype that tensors have not, or two matrices for one of the model; MemoryError, naming the tensor, if the device has
+ *   no room for it, or no buffer so large. The model is then half filled
  */
 export async function fillWeights(
   model: Module,
@@ -43,10 +43,14 @@ export async function fillWeights(
   const targets = stateTargets(model);
   const placements = placeTensors(targets, checkpoint, architecture, options);
   const layers = layersToConvert(model, targets, options.convert);
-  for (const { stored, target, info } of placements) {
-    const path = layers.get(target);
+  const filled = new Map<Tensor, Placement>();
+  for (const placement of placements) {
+    const { stored, target, info } = placement;
+    const [path, earlier] = [layers.get(target), filled.get(target)];
+    filled.set(target, placement);
     try {
-      if (path === undefined) await fillTensor(target, checkpoint, stored, info);
+      if (earlier) await expectSame(checkpoint, earlier, placement);
+      else if (path === undefined) await fillTensor(target, checkpoint, stored, info);
       else await convertLayer(model, path, options.convert!, checkpoint, stored);
     } catch (cause) {
       if (cause instanceof MemoryError)
@@ -137,6 +141,23 @@ async function fillTensor(
     const part = { offset: start * BYTES[from], length: length * BYTES[from] };
     writeElements(target, start, await checkpoint.read(stored, part), from);
   }
+}
+
+/** A matrix that modules share may be there by several names. If those hold other numbers, config.json is wrong. */
+async function expectSame(checkpoint: SafetensorsFile, first: Placement, second: Placement): Promise<void> {
+  const { dtype } = first.info;
+  const size = BYTES[tensorDtype(dtype)!] * first.target.size;
+  let isSame = second.info.dtype === dtype;
+  for (let offset = 0; isSame && offset < size; offset += CHUNK_BYTES) {
+    const part = { offset, length: Math.min(CHUNK_BYTES, size - offset) };
+    const [a, b] = [await checkpoint.read(first.stored, part), await checkpoint.read(second.stored, part)];
+    for (let i = 0; isSame && i < a.length; i++) isSame = a[i] === b[i];
+  }
+  if (isSame) return;
+  throw new CheckpointError(
+    `${checkpoint.name}: ${second.stored}: expected what ${first.stored} holds, as config.json makes one matrix of both, ` +
+      'got other numbers; where a head has a matrix of its own, config.json must say "tie_word_embeddings": false',
+  );
 }
 
 /** Elements stored as `from`, put into `target` from its element `start` on. */

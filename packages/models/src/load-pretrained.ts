@@ -27,7 +27,7 @@ export interface LoadOptions extends FillOptions {
  *   `hubFolder` of `@burin/hub`
  * @throws HubError if a name of the hub stands for nothing that can be had
  * @throws ConfigError if config.json names another architecture or an option that is not supported
- * @throws CheckpointError if a file is damaged or not there
+ * @throws CheckpointError if a file is damaged or not there, or has two matrices for what config.json makes one
  * @throws RangeError if names are missing or left over; ShapeError if a shape differs. Each message names the file.
  */
 export async function loadPretrained<M extends PretrainedModel>(
@@ -48,7 +48,13 @@ export async function loadPretrained<M extends PretrainedModel>(
   const checkpoint = await openCheckpoint(folder);
   try {
     refuseOversize(needed, checkpoint, where);
-    const model = architecture.fromConfig(raw, blankWeights(options.dtype ?? 'float32'), where, options.rng ?? null);
+    const amended = architecture.amendConfig?.(raw, checkpoint.tensors) ?? raw;
+    const model = architecture.fromConfig(
+      amended,
+      blankWeights(options.dtype ?? 'float32'),
+      where,
+      options.rng ?? null,
+    );
     try {
       await fillWeights(model, checkpoint, architecture, options);
     } catch (error) {

@@ -31,6 +31,8 @@ export interface Architecture<M extends PretrainedModel> {
   readonly baseModel?: string;
   /** Names in older checkpoints that follow from others or are not read. */
   readonly ignored?: RegExp;
+  /** config.json with what only the names in the checkpoint say. */
+  amendConfig?(raw: RawConfig, names: ReadonlyMap<string, unknown>): RawConfig;
   /** A model whose layers `weights` makes; `rng` draws dropout in training. `where` is put before messages. */
   fromConfig(raw: RawConfig, weights: Weights, where: string, rng: Generator | null): M;
 }

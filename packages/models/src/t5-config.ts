@@ -1,5 +1,5 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
-import { ConfigReader } from './config-reader.js';
+import { ConfigReader, type RawConfig } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
 import { layerCount, numLabels, tokenIds } from './head-config.js';
 import { rawConfigOf } from './raw-config.js';
@@ -29,6 +29,8 @@ export interface T5Config extends FamilyConfig {
   readonly dropoutRate: number;
   readonly layerNormEpsilon: number;
   readonly tieWordEmbeddings: boolean;
+  /** The head reads states divided by √C, as it is tied to words of size 1; T5 1.1 has a head that needs no such factor. */
+  readonly scaleDecoderOutputs: boolean;
   readonly padTokenId: number;
   readonly decoderStartTokenId: number;
   readonly forcedBosTokenId: number | null;
@@ -59,6 +61,8 @@ export interface T5Options {
   /** Factor on new weights. Default 1. */
   initializerFactor?: number;
   tieWordEmbeddings?: boolean;
+  /** Default `tieWordEmbeddings`. */
+  scaleDecoderOutputs?: boolean;
   padTokenId?: number;
   eosTokenId?: number | number[];
   decoderStartTokenId?: number;
@@ -80,6 +84,7 @@ export function t5Config(raw: unknown, where = 'config.json'): T5Config {
   const numEncoderLayers = layerCount(config, 'num_layers', 6);
   const padTokenId = config.integer('pad_token_id', 0, 0);
   const buckets = config.integer('relative_attention_num_buckets', 32, 4);
+  const tieWordEmbeddings = config.boolean('tie_word_embeddings', true);
   return {
     vocabSize: config.integer('vocab_size', 32128),
     hiddenSize,
@@ -95,7 +100,8 @@ export function t5Config(raw: unknown, where = 'config.json'): T5Config {
     dropoutRate: config.probability('dropout_rate', 0.1),
     layerNormEpsilon: config.positive('layer_norm_epsilon', 1e-6),
     initializerRange: config.nonNegative('initializer_factor', 1) / Math.sqrt(hiddenSize),
-    tieWordEmbeddings: config.boolean('tie_word_embeddings', true),
+    tieWordEmbeddings,
+    scaleDecoderOutputs: config.boolean('scale_decoder_outputs', tieWordEmbeddings),
     padTokenId,
     decoderStartTokenId: config.integer('decoder_start_token_id', padTokenId, 0),
     forcedBosTokenId: config.integerOrNull('forced_bos_token_id'),
@@ -125,12 +131,22 @@ function weightCount(config: T5Config): number {
   return config.vocabSize * C * (config.tieWordEmbeddings ? 1 : 2) + blocks;
 }
 
+/**
+ * transformers 5 writes of every T5 that its head is tied, and unties a head that the checkpoint has. Only those of T5 1.1
+ * do, whose outputs are not scaled; elsewhere `lm_head.weight` is the table of words again.
+ */
+function untieOwnHead(raw: RawConfig, names: ReadonlyMap<string, unknown>): RawConfig {
+  const hasOwnHead = raw.scale_decoder_outputs === false && names.has('lm_head.weight');
+  return hasOwnHead ? { ...raw, tie_word_embeddings: false } : raw;
+}
+
 /** T5, 1.0 and 1.1. Older checkpoints hold a bias of cross attention that nothing reads. */
 export const t5: Family<T5Config, T5Options> = {
   rawConfig: (options) => rawConfigOf('t5', options),
   readConfig: t5Config,
   weightCount,
   ignored: /^(transformer\.)?decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$/,
+  amendConfig: untieOwnHead,
 };
 
 /** The same where heads stand on a body of its own: a checkpoint of the language model leaves its name out. */

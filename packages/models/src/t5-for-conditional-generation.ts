@@ -54,8 +54,8 @@ export class T5ForConditionalGeneration extends FamilyModel<T5Config> {
   decoderStates(input: DecoderInput): States {
     return scope(() => {
       const { states, hiddenStates } = this.decoder.forward(input);
-      // a tied table is of size 1 where a head's weights would be 1 / √C
-      const scaled = this.config.tieWordEmbeddings ? states.mul(this.config.hiddenSize ** -0.5) : states;
+      const { scaleDecoderOutputs, hiddenSize } = this.config;
+      const scaled = scaleDecoderOutputs ? states.mul(hiddenSize ** -0.5) : states;
       return { states: scaled, hiddenStates };
     });
   }

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import {
   BartForConditionalGeneration,
   generateFromEncoder,
@@ -135,6 +136,42 @@ describe('T5', () => {
       'dense_act_fn = "relu" is not supported',
     );
     expect(make({ isEncoderDecoder: false })).toThrow('is_encoder_decoder = false is not supported');
+  });
+
+  const make = (options: object) => T5ForConditionalGeneration.create({ ...T5, ...options }, { rng: rng(2) }).eval();
+  const logits = (model: T5ForConditionalGeneration) =>
+    noGrad(() => model.forward({ ...tokenBatch(SOURCES, { vocabSize: 37 }), labels: LABELS }).logits).data();
+  const rewrite = (path: string, change: object) => {
+    const file = `${path}/config.json`;
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...change }));
+  };
+
+  it('1.1 that transformers 5 saved, which calls every T5 tied, has the head that is in the file', async () => {
+    const model = make({ tieWordEmbeddings: false });
+    const path = folder('saved by transformers 5');
+    await model.savePretrained(path);
+    rewrite(path, { tie_word_embeddings: true, scale_decoder_outputs: false });
+    const loaded = await T5ForConditionalGeneration.fromPretrained(path);
+    expect(await logits(loaded)).toEqual(await logits(model));
+    await loaded.savePretrained(`${path} again`);
+    expect(await logits(await T5ForConditionalGeneration.fromPretrained(`${path} again`))).toEqual(await logits(model));
+  });
+
+  it('is tied and not scaled where config.json says so and the file has no head', async () => {
+    const model = make({});
+    const path = folder('tied, not scaled');
+    await model.savePretrained(path);
+    rewrite(path, { tie_word_embeddings: true, scale_decoder_outputs: false });
+    const loaded = await T5ForConditionalGeneration.fromPretrained(path);
+    expect(loaded.lmHead.weight).toBe(loaded.shared.weight);
+    const scaled = await logits(model);
+    expectClose(
+      await logits(loaded),
+      Array.from(scaled, (logit) => logit * Math.sqrt(T5.dModel)),
+      {
+        ...{ rtol: 1e-6, atol: 1e-5 }, // a few roundings more
+      },
+    );
   });
 });
 

@@ -206,6 +206,28 @@ describe('a folder that is loaded', () => {
     expect(await model.model.embedTokens.weight.data()).toEqual(before);
   });
 
+  it('may have a tied matrix by both of its names, but not two of them', async () => {
+    const path = await saved('twice');
+    const model = await LlamaForCausalLM.fromPretrained(path);
+    const twice = (head: string[]) =>
+      editWeights(path, (name, shape) =>
+        name === head[0] ? head.map((each) => [each, [...shape]]) : [[name, [...shape]]],
+      );
+    await twice(['model.embed_tokens.weight', 'lm_head.weight']);
+    const same = await LlamaForCausalLM.fromPretrained(path);
+    expect(await same.lmHead.weight.data()).toEqual(await model.lmHead.weight.data());
+    const other = tinyLlama({ tieWordEmbeddings: false });
+    await other.savePretrained(path, { replace: true });
+    editConfig(path, { tie_word_embeddings: true });
+    const before = cpu().memory.liveBuffers;
+    await expect(LlamaForCausalLM.fromPretrained(path)).rejects.toThrow(
+      `${path}/model.safetensors: model.embed_tokens.weight: expected what lm_head.weight holds, as config.json makes ` +
+        'one matrix of both, got other numbers; where a head has a matrix of its own, config.json must say ' +
+        '"tie_word_embeddings": false',
+    );
+    expect(cpu().memory.liveBuffers).toBe(before);
+  });
+
   it('passes over what older versions of transformers saved besides', async () => {
     const path = await saved('derived');
     await editWeights(path, (name, shape) => [
