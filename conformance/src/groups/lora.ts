@@ -1,16 +1,16 @@
 import { applyLora, LoraLinear, type LoraModel } from '@burin/lora';
-import { Linear, Module, mse, Parameter } from '@burin/nn';
+import { Conv1D, Linear, Module, mse, Parameter } from '@burin/nn';
 import { Generator, type Tensor, zeros } from '@burin/tensor';
 import { type Case, Unsupported } from '../case.js';
 import type { HostTensor } from '../host-tensor.js';
 import { gradients, type Outcome, read } from '../outcome.js';
 import { optimizerOf } from './optimizer-of.js';
 
-/** A model of one Linear. */
-class OneLinear extends Module {
-  base: Linear;
+/** A model of one layer. */
+class OneLayer extends Module {
+  base: Linear | Conv1D;
 
-  constructor(base: Linear) {
+  constructor(base: Linear | Conv1D) {
     super();
     this.base = base;
   }
@@ -18,13 +18,15 @@ class OneLinear extends Module {
 
 /** An adapter on one Linear: its product, its gradients and its merge, or its training. */
 export async function lora(c: Case): Promise<Outcome> {
-  for (const option of ['use_dora', 'fan_in_fan_out']) {
-    if (c.config.flag(option)) throw new Unsupported(`LoRA with ${option}`);
-  }
+  if (c.config.flag('use_dora')) throw new Unsupported('LoRA with use_dora');
   const bias = c.has('base.bias') ? c.parameter('base.bias') : null;
-  const base = Linear.from(c.parameter('base.weight'), bias);
-  const adapted = adapt(c, base);
+  const adapted = adapt(c, baseOf(c, c.parameter('base.weight'), bias));
   return c.config.has('steps') ? trained(c, adapted) : computed(c, adapted);
+}
+
+/** A Linear, or where the weight is stored as `[in, out]` a Conv1D. */
+function baseOf({ config }: Case, weight: Parameter, bias: Parameter | null = null): Linear | Conv1D {
+  return config.flag('fan_in_fan_out') ? new Conv1D(weight, bias) : Linear.from(weight, bias);
 }
 
 interface Adapted {
@@ -34,9 +36,9 @@ interface Adapted {
   readonly loraB: Parameter;
 }
 
-function adapt(c: Case, base: Linear): Adapted {
+function adapt(c: Case, base: Linear | Conv1D): Adapted {
   const { config } = c;
-  const root = new OneLinear(base);
+  const root = new OneLayer(base);
   const model = applyLora(root, {
     rank: config.number('r'),
     alpha: config.number('lora_alpha'),
@@ -67,17 +69,23 @@ async function computed(c: Case, { model, layer, loraA, loraB }: Adapted): Promi
   await model.merge();
   const merged = await read(() => ({
     out_merged: layer.forward(c.tensor('x')),
-    merged_weight: layer.floatWeight().clone(),
+    merged_weight: storedWeight(c, layer),
   }));
   model.unmerge();
-  const delta = await read(() => ({ delta_weight: addedTo(c, layer.baseLayer as Linear).layer.floatWeight() }));
+  const delta = await read(() => ({ delta_weight: storedWeight(c, addedTo(c, layer.baseLayer as Linear | Conv1D)) }));
   return { tensors: { ...unmerged, ...merged, ...delta } };
 }
 
-/** The same adapter on a Linear of zeros: its weight is what the adapter adds. */
-function addedTo(c: Case, base: Linear): Adapted {
+/** The weight with the adapter in it, as the base stores its own. */
+function storedWeight({ config }: Case, layer: LoraLinear): Tensor {
+  const weight = layer.floatWeight();
+  return config.flag('fan_in_fan_out') ? weight.transpose(0, 1) : weight.clone();
+}
+
+/** The same adapter on a base of zeros: its weight is what the adapter adds. */
+function addedTo(c: Case, base: Linear | Conv1D): LoraLinear {
   const nothing = c.own(new Parameter(zeros(base.weight.shape)));
-  return adapt(c, Linear.from(nothing));
+  return adapt(c, baseOf(c, nothing)).layer;
 }
 
 async function trained(c: Case, { model, layer, loraA, loraB }: Adapted): Promise<Outcome> {
@@ -98,7 +106,7 @@ async function trained(c: Case, { model, layer, loraA, loraB }: Adapted): Promis
   optimizer.dispose();
   const final = await adapterTensors('final', loraA, loraB);
   await model.merge();
-  const merged = await read(() => ({ merged_weight: layer.floatWeight().clone() }));
+  const merged = await read(() => ({ merged_weight: storedWeight(c, layer) }));
   model.unmerge();
   return { tensors: { ...firstStep, ...final, ...merged }, values: { losses } };
 }

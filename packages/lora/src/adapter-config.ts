@@ -18,6 +18,8 @@ interface AdapterFields {
   alpha_pattern: Record<string, number>;
   layers_to_transform: number | number[] | null;
   layers_pattern: string | string[] | null;
+  /** How the base stores its weight, which a layer knows here: PEFT sets it in every adapter of a GPT-2. */
+  fan_in_fan_out: boolean;
 }
 
 /** PEFT's other fields with the values that change nothing: written so that PEFT finds all that it knows. */
@@ -28,7 +30,6 @@ const UNUSED_FIELDS = {
   corda_config: null,
   ensure_weight_tying: false,
   eva_config: null,
-  fan_in_fan_out: false,
   init_lora_weights: true,
   kasa_config: null,
   layer_replication: null,
@@ -67,18 +68,22 @@ const HARMLESS_STARTS: readonly unknown[] = [true, false, null, 'gaussian', 'ort
 const READ_FIELDS: readonly (keyof AdapterFields)[] = [
   ...(['peft_type', 'task_type', 'r', 'lora_alpha', 'lora_dropout', 'target_modules', 'exclude_modules'] as const),
   ...(['bias', 'modules_to_save', 'use_rslora', 'rank_pattern', 'alpha_pattern'] as const),
-  ...(['layers_to_transform', 'layers_pattern'] as const),
+  ...(['layers_to_transform', 'layers_pattern', 'fan_in_fan_out'] as const),
 ];
 
-/**
- * What `adapter_config.json` says of an adapter, with every field that PEFT 0.20 writes.
- *
- * @param targets - names that stand for the layers that got an adapter: written where the options are not plain names
- */
+/** What the file says besides the options. */
+interface SavedOn {
+  /** Names that stand for the layers that got an adapter: written where the options are not plain names. */
+  readonly targets: readonly string[];
+  /** Whether layers among them store their weight as `[in, out]`. */
+  readonly fanInFanOut: boolean;
+  readonly baseModelNameOrPath: string | null;
+}
+
+/** What `adapter_config.json` says of an adapter, with every field that PEFT 0.20 writes. */
 export function writeConfig(
   config: LoraConfig,
-  targets: readonly string[],
-  baseModelNameOrPath: string | null,
+  { targets, fanInFanOut, baseModelNameOrPath }: SavedOn,
 ): Record<string, unknown> {
   const { targetModules, modulesToSave, layersPattern } = config;
   const isPlain = targetModules !== 'all-linear' && [...targetModules, ...config.excludeModules].every(isPlainName);
@@ -97,6 +102,7 @@ export function writeConfig(
     alpha_pattern: config.alphaPattern,
     layers_to_transform: isPlain && config.layersToTransform ? [...config.layersToTransform] : null,
     layers_pattern: isPlain && layersPattern.length > 0 ? [...layersPattern] : null,
+    fan_in_fan_out: fanInFanOut,
   };
   const all = { ...UNUSED_FIELDS, ...fields, base_model_name_or_path: baseModelNameOrPath, inference_mode: true };
   return Object.fromEntries(Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1)));
@@ -127,7 +133,7 @@ export function readConfig(where: string, json: unknown): LoraConfig {
       dropout: fields.lora_dropout ?? 0,
       bias: (fields.bias ?? 'none') as BiasMode,
       targetModules: targetsOf(where, fields.target_modules),
-      excludeModules: asList(fields.exclude_modules),
+      excludeModules: excludedOf(where, fields.exclude_modules),
       modulesToSave: asList(fields.modules_to_save),
       taskType: (fields.task_type ?? null) as TaskType | null,
       useRslora: fields.use_rslora ?? false,
@@ -147,16 +153,20 @@ function targetsOf(
   target: AdapterFields['target_modules'] | undefined,
 ): 'all-linear' | RegExp | string[] {
   if (target === 'all-linear') return target;
-  if (typeof target === 'string') return wholeName(where, target);
+  if (typeof target === 'string') return wholeName(where, 'target_modules', target);
   if (target && target.length > 0) return target;
   throw new CheckpointError(`${where}: target_modules must name a module at least, got ${JSON.stringify(target)}`);
 }
 
-function wholeName(where: string, pattern: string): RegExp {
+function excludedOf(where: string, excluded: AdapterFields['exclude_modules'] | undefined): (RegExp | string)[] {
+  return typeof excluded === 'string' ? [wholeName(where, 'exclude_modules', excluded)] : asList(excluded);
+}
+
+function wholeName(where: string, field: string, pattern: string): RegExp {
   try {
     return new RegExp(`^(?:${pattern})$`);
   } catch (cause) {
-    throw new CheckpointError(`${where}: target_modules must be a regular expression, got '${pattern}'`, { cause });
+    throw new CheckpointError(`${where}: ${field} must be a regular expression, got '${pattern}'`, { cause });
   }
 }
 
@@ -183,6 +193,7 @@ function isNeutral(value: unknown): boolean {
 
 const isString = (value: unknown) => typeof value === 'string';
 const isNumber = (value: unknown) => typeof value === 'number';
+const isBoolean = (value: unknown) => typeof value === 'boolean';
 const isListOf = (test: (value: unknown) => boolean) => (value: unknown) => Array.isArray(value) && value.every(test);
 const isStrings = (value: unknown) => isString(value) || isListOf(isString)(value);
 const isPatterns = (value: unknown) => typeof value === 'object' && Object.values(value as object).every(isNumber);
@@ -197,11 +208,12 @@ const TYPES: Readonly<Record<keyof AdapterFields, { test: (value: unknown) => bo
   exclude_modules: { test: isStrings, rule: 'text or a list of it' },
   bias: { test: isString, rule: 'text' },
   modules_to_save: { test: isStrings, rule: 'a list of text' },
-  use_rslora: { test: (value) => typeof value === 'boolean', rule: 'true or false' },
+  use_rslora: { test: isBoolean, rule: 'true or false' },
   rank_pattern: { test: isPatterns, rule: 'numbers by pattern' },
   alpha_pattern: { test: isPatterns, rule: 'numbers by pattern' },
   layers_to_transform: { test: (value) => isNumber(value) || isListOf(isNumber)(value), rule: 'numbers' },
   layers_pattern: { test: isStrings, rule: 'text or a list of it' },
+  fan_in_fan_out: { test: isBoolean, rule: 'true or false' },
 };
 
 function checkTypes(where: string, fields: Partial<AdapterFields>): void {

@@ -54,9 +54,9 @@ export async function loadAdapter<M extends Module>(
     checkKeys(file, expectedShapes(config, plan));
     const values = await readValues(file);
     const lora = model instanceof LoraModel ? model : new LoraModel(model);
-    lora.attach(adapterName, config, plan, { active: false, trainable, rng });
+    const { active = lora.adapters.length === 0 } = options;
+    lora.attach(adapterName, config, plan, { active, trainable, rng });
     copyValues(adapterState(lora, adapterName), values);
-    if (options.active ?? lora.adapters.length === 1) lora.setActive([...lora.active, adapterName]);
     return lora;
   } finally {
     await file.close();

@@ -1,7 +1,8 @@
-import { Dropout, init, Linear, type LinearLike, Module, Parameter } from '@burin/nn';
+import { type Conv1D, Dropout, init, Linear, type LinearLike, Module, type Parameter } from '@burin/nn';
 import { type Generator, scope, type Tensor } from '@burin/tensor';
 import type { AdapterSwitch } from './adapter-switch.js';
 import { addLowRank } from './low-rank.js';
+import { mergedLayer } from './merged-layer.js';
 import { hasFloatWeight } from './stored-weight.js';
 
 /** What one adapter is in one layer. */
@@ -111,11 +112,10 @@ export class LoraLinear extends Module implements LinearLike {
     );
   }
 
-  /** Puts a plain Linear with the merged weight in the base's place; the base is kept aside. Says whether it did. */
+  /** Puts a plain layer with the merged weight in the base's place; the base is kept aside. Says whether it did. */
   merge(names: readonly string[]): boolean {
     if (this.isMerged || this.#here(names).length === 0) return false;
-    const merged = Linear.from(this.#mergedParameter(names), this.bias);
-    merged.train(this.training);
+    const merged = mergedLayer(this.baseLayer, () => this.mergedWeight(names));
     this.#unmerged = this.baseLayer;
     this.baseLayer = merged;
     return true;
@@ -124,18 +124,9 @@ export class LoraLinear extends Module implements LinearLike {
   /** Puts the base back as it was, to the bit, and frees the merged weight. */
   unmerge(): void {
     if (!this.#unmerged) return;
-    (this.baseLayer as Linear).weight.dispose();
+    (this.baseLayer as Linear | Conv1D).weight.dispose();
     this.baseLayer = this.#unmerged;
     this.#unmerged = null;
-  }
-
-  /** Stored as the base's weight is, where that is a float; a 4-bit base merges into float32. */
-  #mergedParameter(names: readonly string[]): Parameter {
-    const dtype = this.baseLayer instanceof Linear ? this.baseLayer.weight.dtype : 'float32';
-    return new Parameter(
-      scope(() => this.mergedWeight(names).to(dtype)),
-      { requiresGrad: false },
-    );
   }
 
   #activeHere(): string[] {

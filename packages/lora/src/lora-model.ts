@@ -129,6 +129,7 @@ export class LoraModel<M extends Module = Module> {
   ): AdapterReport {
     this.#unmergedOnly('addAdapter');
     this.#checkNew(name, config);
+    if (active) this.#checkCopies('addAdapter', [...this.active, name], plan.saved);
     if (this.configs.size === 0) this.model.requiresGrad_(false);
     attachAdapter(this.model, this.#switch, { name, config, plan, trainable, rng });
     if (plan.biases.size > 0) this.#biases = new TrainedBiases(name, plan.biases, trainable);
@@ -162,13 +163,7 @@ export class LoraModel<M extends Module = Module> {
     const wanted = [...new Set(typeof names === 'string' ? [names] : names)];
     for (const name of wanted) this.#known('setActive', name);
     this.#unmergedOnly('setActive');
-    for (const [path, { modulesToSave }] of this.savedModules()) {
-      const owners = wanted.filter((name) => modulesToSave.has(name));
-      if (owners.length < 2) continue;
-      throw new RangeError(
-        `setActive: one adapter at most may replace a module: ${owners.join(' and ')} replace ${path}`,
-      );
-    }
+    this.#checkCopies('setActive', wanted);
     this.#switch.active = wanted;
     this.#showBiases();
   }
@@ -220,8 +215,7 @@ export class LoraModel<M extends Module = Module> {
    */
   async merge({ probe }: { probe?: Probe } = {}): Promise<MergeReport> {
     this.#unmergedOnly('merge');
-    if (!this.isEnabled)
-      throw new RangeError('merge: adapters must be enabled, got disabled ones; call enable() first');
+    this.#enabledOnly('merge');
     if (this.active.length === 0) {
       throw new RangeError(
         `merge: an adapter must be active, and none of ${this.adapters.join(', ')} is; call setActive`,
@@ -249,8 +243,12 @@ export class LoraModel<M extends Module = Module> {
   /**
    * Merges, and leaves plain layers in the adapters' place: the model is then an ordinary one, and this object is done
    * with. Frees the adapters, and the base's weights where nothing else of the model shares them.
+   *
+   * @throws RangeError if adapters are disabled, or none is active
    */
   async mergeAndUnload(options: { probe?: Probe } = {}): Promise<{ model: M; report: MergeReport }> {
+    this.#alive('mergeAndUnload');
+    this.#enabledOnly('mergeAndUnload');
     const report = this.#merge ?? (await this.merge(options));
     this.#takeOff('current');
     return { model: this.model, report };
@@ -299,6 +297,16 @@ export class LoraModel<M extends Module = Module> {
     );
   }
 
+  /** @param coming - modules of which the one of `names` that is not there yet will have a copy */
+  #checkCopies(who: string, names: readonly string[], coming: ReadonlyMap<string, Module> = new Map()): void {
+    for (const [path, { modulesToSave }] of this.savedModules()) {
+      const hasCopy = (name: string) => (this.configs.has(name) ? modulesToSave.has(name) : coming.has(path));
+      const owners = names.filter(hasCopy);
+      if (owners.length < 2) continue;
+      throw new RangeError(`${who}: one adapter at most may replace a module: ${owners.join(' and ')} replace ${path}`);
+    }
+  }
+
   #checkDropout(name: string): void {
     const isThere = [...this.layers()].some(([, { loraDropout }]) => loraDropout.has(name));
     if (this.configs.get(name)!.dropout === 0 || isThere) return;
@@ -311,6 +319,11 @@ export class LoraModel<M extends Module = Module> {
     this.#alive(who);
     if (this.#merge === null) return;
     throw new RangeError(`${who}: no adapter may be merged, and ${this.merged.join(', ')} is; call unmerge() first`);
+  }
+
+  #enabledOnly(who: string): void {
+    if (!this.isEnabled)
+      throw new RangeError(`${who}: adapters must be enabled, got disabled ones; call enable() first`);
   }
 
   #known(who: string, name: string): void {

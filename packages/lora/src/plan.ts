@@ -4,6 +4,7 @@ import { LoraLinear } from './lora-linear.js';
 import { isLayerChosen, isPlainName, matchesName, nearNames } from './match.js';
 import type { LoraConfig, ModulePattern } from './options.js';
 import { SavedModule } from './saved-module.js';
+import { hasFloatWeight } from './stored-weight.js';
 
 /** What an adapter takes hold of in a model, by dotted name. Found before anything is changed. */
 export interface AdapterPlan {
@@ -62,6 +63,7 @@ function findSaved(
   }
   for (const [name, module] of found) {
     refuseAdapted(who, name, module);
+    refuseFrozen(who, name, module);
     for (const other of found.keys()) if (other.startsWith(`${name}.`)) found.delete(other); // it comes with the outer one
   }
   return found;
@@ -74,6 +76,16 @@ function refuseAdapted(who: string, path: string, module: Module): void {
     if (!(inner instanceof LoraLinear)) continue;
     throw new RangeError(`${who}: modulesToSave ${path} must hold no layer with an adapter; choose one or the other`);
   }
+}
+
+/** A copy of a weight in 4 bits would be frozen as the weight is. */
+function refuseFrozen(who: string, path: string, module: Module): void {
+  const isPacked = [...module.namedModules()].some(([, inner]) => isLinearLike(inner) && !hasFloatWeight(inner));
+  if (module.parameters().length > 0 && !isPacked) return;
+  throw new RangeError(
+    `${who}: modulesToSave ${path} (${module.constructor.name}) must have parameters to train, ` +
+      `got ${isPacked ? 'a weight in 4 bits; leave it out when quantizing' : 'none'}`,
+  );
 }
 
 function findTargets(

@@ -6,6 +6,7 @@ import {
   writeFolderAtomic,
   writeSafetensorsFile,
 } from '@burin/checkpoint';
+import { Conv1D } from '@burin/nn';
 import type { DType, Shape, Tensor } from '@burin/tensor';
 import { writeConfig } from './adapter-config.js';
 import { adapterState } from './adapter-state.js';
@@ -60,14 +61,16 @@ export async function saveAdapter(
   options: SaveAdapterOptions = {},
 ): Promise<SaveReport> {
   const { baseModelNameOrPath = null, force = false, replace = false } = options;
-  const name = options.adapterName ?? onlyAdapter(lora);
+  const name = chosenAdapter(lora, options.adapterName);
   const state = adapterState(lora, name);
   if (!force) await refuseUseless(lora, name, state);
-  const config = JSON.stringify(
-    writeConfig(lora.configs.get(name)!, targetNames(lora, name), baseModelNameOrPath),
-    null,
-    2,
-  );
+  const targets = targetNames(lora, name);
+  const fields = writeConfig(lora.configs.get(name)!, {
+    targets,
+    fanInFanOut: storesTransposed(lora, name),
+    baseModelNameOrPath,
+  });
+  const config = JSON.stringify(fields, null, 2);
   let weightBytes = 0;
   await writeFolderAtomic(
     folder,
@@ -85,18 +88,21 @@ export async function saveAdapter(
   return describeSave(folder, files, state);
 }
 
-function onlyAdapter(lora: LoraModel): string {
-  const [name, another] = lora.adapters;
-  if (name !== undefined && another === undefined) return name;
-  throw new RangeError(
-    `saveAdapter: say which adapter with adapterName: there is ${lora.adapters.join(', ') || 'none'}`,
-  );
+function chosenAdapter(lora: LoraModel, wanted: string | undefined): string {
+  const { adapters } = lora;
+  const there = `there is ${adapters.join(', ') || 'none'}`;
+  if (wanted === undefined && adapters.length !== 1) {
+    throw new RangeError(`saveAdapter: say which adapter with adapterName: ${there}`);
+  }
+  const name = wanted ?? adapters[0]!;
+  if (adapters.includes(name)) return name;
+  throw new RangeError(`saveAdapter: there is no adapter '${name}': ${there}`);
 }
 
 async function refuseUseless(lora: LoraModel, name: string, state: ReadonlyMap<string, Tensor>): Promise<void> {
   const remedy = 'train it first, or pass { force: true }';
-  if (state.size === 0) throw new CheckpointError(`saveAdapter: '${name}' must have tensors, got none; ${remedy}`);
   const untrained = await lora.untrainedLayers(name);
+  if (state.size === 0) throw new CheckpointError(`saveAdapter: '${name}' must have tensors, got none; ${remedy}`);
   if (untrained.length === 0) return;
   const shown = untrained.slice(0, 3).join(', ') + (untrained.length > 3 ? ', ...' : '');
   throw new CheckpointError(
@@ -112,6 +118,11 @@ function targetNames(lora: LoraModel, name: string): string[] {
   const others = [...adaptableModules(lora.model)].map(([path]) => path).filter((path) => !layers.includes(path));
   const isClear = !others.some((path) => ends.some((end) => matchesName(end, path)));
   return isClear ? ends : layers;
+}
+
+/** Whether layers of the base store their weight as `[in, out]`, as those of a GPT-2 do. */
+function storesTransposed(lora: LoraModel, name: string): boolean {
+  return [...lora.layers()].some(([, layer]) => layer.lora_A.has(name) && layer.originalLayer instanceof Conv1D);
 }
 
 function toWrite(state: ReadonlyMap<string, Tensor>): TensorToWrite[] {

@@ -37,14 +37,8 @@ export class SavedModule extends Module {
     return (this.current as Module & { weight?: unknown }).weight;
   }
 
-  /** @throws RangeError if the module has no parameters that could be trained */
-  addAdapter(name: string, { trainable, path }: { trainable: boolean; path: string }): void {
-    if (this.originalModule.parameters().length === 0) {
-      throw new RangeError(
-        `modulesToSave: ${path} (${this.originalModule.constructor.name}) must have parameters to train, got none; ` +
-          'leave it out when quantizing',
-      );
-    }
+  /** Copies the original for an adapter. */
+  addAdapter(name: string, { trainable }: { trainable: boolean }): void {
     const copy = cloneModule(this.originalModule).requiresGrad_(trainable);
     this.modulesToSave.set(name, copy.train(this.training));
   }

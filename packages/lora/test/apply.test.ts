@@ -1,5 +1,5 @@
-import { Linear } from '@burin/nn';
-import { Generator } from '@burin/tensor';
+import { Dropout, Linear } from '@burin/nn';
+import { cpu, Generator } from '@burin/tensor';
 import { describe, expect, it } from 'vitest';
 import { applyLora, LoraLinear, type LoraOptions, trainableParameters } from '../src/index.js';
 import { OneLinear } from './layers.js';
@@ -130,6 +130,15 @@ describe('promise 1: no silent no-op', () => {
     expect(model.parameters().every(({ requiresGrad }) => requiresGrad)).toBe(true);
     expect([...model.namedModules()].some(([, module]) => module instanceof LoraLinear)).toBe(false);
   });
+
+  it('so too where a module that it would copy has nothing to train', () => {
+    const model = new TinyModel({ width: 4 });
+    const drop = Object.assign(model, { drop: new Dropout(0.5, rng()) });
+    expect(() => applyLora(drop, { modulesToSave: 'drop', rng: rng() })).toThrow(
+      'applyLora: modulesToSave drop (Dropout) must have parameters to train, got none',
+    );
+    expect([...model.namedModules()].some(([, module]) => module instanceof LoraLinear)).toBe(false);
+  });
 });
 
 describe('applyLora', () => {
@@ -156,6 +165,20 @@ describe('applyLora', () => {
       ...{ trainable, total, share: trainable / total },
       text: 'trainable params: 1,344 || all params: 15,504 || trainable%: 8.6687',
     });
+  });
+
+  it('gives a layer that stands in several places one adapter, and frees it whole', () => {
+    const { memory } = cpu();
+    const model = new TinyModel({ width: 4 });
+    const { layers } = model.model;
+    layers.push(layers[0]!);
+    layers[1]!.selfAttn.oProj = layers[0]!.selfAttn.oProj;
+    const live = memory.liveBytes;
+    const lora = applyLora(model, { rank: 2, targetModules: ['q_proj', 'o_proj'], rng: rng() });
+    expect(new Set(layers.map(({ selfAttn }) => selfAttn.oProj)).size).toBe(1);
+    expect(new Set(layers.map(({ selfAttn }) => selfAttn.qProj)).size).toBe(2);
+    lora.unload();
+    expect(memory.liveBytes).toBe(live);
   });
 
   it('trains a new head for SEQ_CLS', () => {

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bytesSource, readSafetensors, writeSafetensors } from '@burin/checkpoint';
-import { Generator } from '@burin/tensor';
+import { Conv1D, Parameter } from '@burin/nn';
+import { Generator, tensor } from '@burin/tensor';
 import { EXACT, expectClose } from '@burin/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyLora, type LoraOptions, loadAdapter, saveAdapter } from '../src/index.js';
-import { input, train } from './layers.js';
+import { input, OneLinear, train } from './layers.js';
 import { TinyClassifier, TinyModel } from './tiny-model.js';
 
 const rng = new Generator(0);
@@ -138,6 +139,9 @@ describe('saveAdapter and loadAdapter', () => {
       'say which adapter with adapterName: there is default, second',
     );
     await saveAdapter(lora, place(), { adapterName: 'second' });
+    await expect(saveAdapter(lora, place(), { adapterName: 'third', force: true })).rejects.toThrow(
+      new RangeError("saveAdapter: there is no adapter 'third': there is default, second"),
+    );
   });
 
   it('load to be trained, with what draws the dropout', async () => {
@@ -162,6 +166,31 @@ describe('saveAdapter and loadAdapter', () => {
     await expect(loadAdapter(new TinyModel(), await altered(saved, { target_modules: 'q_proj' }))).rejects.toThrow(
       'matches no Linear',
     );
+  });
+
+  it('read a string of exclude_modules so, too', async () => {
+    const saved = place();
+    await saveAdapter(adapted(), saved);
+    const whole = await loadAdapter(new TinyModel(), await altered(saved, { exclude_modules: 'q_proj' }));
+    expect([...whole.layers()]).toHaveLength(4);
+    await expect(loadAdapter(new TinyModel(), await altered(saved, { exclude_modules: '.*q_proj' }))).rejects.toThrow(
+      'extra base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight',
+    );
+    await expect(loadAdapter(new TinyModel(), await altered(saved, { exclude_modules: '(q' }))).rejects.toThrow(
+      "exclude_modules must be a regular expression, got '(q'",
+    );
+  });
+
+  it('carry fan_in_fan_out, which PEFT sets where layers are Conv1D', async () => {
+    const model = () => new OneLinear(new Conv1D(new Parameter(tensor(new Float32Array(15), [3, 5]))));
+    const lora = applyLora(model(), { rank: 2, targetModules: 'layer', rng });
+    train(lora);
+    const saved = place();
+    await saveAdapter(lora, saved);
+    expect((await json(join(saved, 'adapter_config.json'))).fan_in_fan_out).toBe(true);
+    const x = input([2, 3]);
+    const loaded = await loadAdapter(model(), saved);
+    expectClose(await loaded.model.forward(x).data(), await lora.model.forward(x).data(), EXACT);
   });
 });
 
@@ -190,6 +219,12 @@ describe('promise 9: a save checks itself, a load is strict', () => {
         '(model.layers.1.self_attn.v_proj), so they change nothing; train it first, or pass { force: true }',
     );
     await saveAdapter(lora, saved, { force: true });
+  });
+
+  it('refuses one that was unloaded, and does not ask to train it', async () => {
+    const lora = adapted();
+    lora.unload();
+    await expect(saveAdapter(lora, place())).rejects.toThrow('the adapters were unloaded from this model');
   });
 
   it('refuses a folder that is there already, unless told to replace it', async () => {
@@ -231,7 +266,6 @@ describe('promise 9: a save checks itself, a load is strict', () => {
   it.each([
     ['use_dora', true],
     ['lora_bias', true],
-    ['fan_in_fan_out', true],
     ['layer_replication', [[0, 2]]],
     ['init_lora_weights', 'pissa'],
     ['trainable_token_indices', [1]],

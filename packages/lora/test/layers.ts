@@ -1,13 +1,13 @@
-import { Linear, Module, Parameter } from '@burin/nn';
+import { Linear, type LinearLike, Module, Parameter } from '@burin/nn';
 import { type DType, Generator, keep, type Tensor, tensor } from '@burin/tensor';
 import { seededRandom } from '@burin/testing';
 import { applyLora, type LoraLinear, type LoraModel, type LoraOptions } from '../src/index.js';
 
 /** A model of one Linear, called `layer`. */
-export class OneLinear extends Module {
-  layer: Linear;
+export class OneLinear<L extends LinearLike = Linear> extends Module {
+  layer: L;
 
-  constructor(layer: Linear) {
+  constructor(layer: L) {
     super();
     this.layer = layer;
   }

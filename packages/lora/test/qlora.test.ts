@@ -47,6 +47,15 @@ describe('LoRA over a 4-bit base', () => {
     expectClose(await gradients(), packed, SAME);
   });
 
+  it('has no copy of a layer whose weight could not be trained', async () => {
+    const model = new TinyModel({ bias: true });
+    await quantizeModel(model, { targetModules: 'lm_head' });
+    expect(() => applyLora(model, { modulesToSave: 'lm_head', targetModules: 'q_proj', rng })).toThrow(
+      'applyLora: modulesToSave lm_head (Linear4bit) must have parameters to train, got a weight in 4 bits; ' +
+        'leave it out when quantizing',
+    );
+  });
+
   it('trains nothing but the adapter: the base has no parameters but biases', async () => {
     const { model } = await build();
     const frozen = [...model.namedParameters()].filter(([, { requiresGrad }]) => !requiresGrad).map(([name]) => name);

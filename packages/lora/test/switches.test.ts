@@ -143,6 +143,10 @@ describe('several adapters', () => {
     expect(() => lora.setActive(['default', 'second'])).toThrow(
       'setActive: one adapter at most may replace a module: default and second replace score',
     );
+    expect(() => lora.addAdapter('third', { rank: 2, taskType: 'SEQ_CLS', rng }, { active: true })).toThrow(
+      'addAdapter: one adapter at most may replace a module: default and third replace score',
+    );
+    expect(lora.adapters).toEqual(['default', 'second']);
     lora.setActive('second');
     expectClose(await model.forward(x).data(), before, EXACT);
   });

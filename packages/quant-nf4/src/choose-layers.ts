@@ -12,7 +12,7 @@ export interface LayerChoice {
 
 /** Output heads, whose errors nothing averages out, and what adapters train. Embeddings are no Linear. */
 export const DEFAULT_SKIP: readonly string[] = [
-  ...['lm_head', 'embed_out', 'score', 'classifier'],
+  ...['lm_head', 'embed_out', 'score', 'classifier', 'classification_head', 'qa_outputs'],
   ...['lora_A', 'lora_B', 'modules_to_save'],
 ];
 

@@ -101,6 +101,11 @@ describe('quantizeModel', () => {
     expect(await chosen({ targetModules: 'q_proj', skipModules: /1/ })).toEqual(['layers.0.q_proj']);
   });
 
+  it.each(['qa_outputs', 'classification_head'])('leaves the head %s alone', async (head) => {
+    const model = Object.assign(new Model(), { [head]: new Linear(96, 2, { rng }) });
+    expect((await quantizeModel(model)).skipped).toEqual(['lm_head', head]);
+  });
+
   it('leaves a weight that is shared alone, unless it is named; then it does not free it', async () => {
     const model = new Model();
     model.layers[1]!.oProj = Linear.from(model.layers[0]!.oProj.weight);
