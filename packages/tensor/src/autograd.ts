@@ -47,7 +47,7 @@ export function isGradEnabled(): boolean {
   return enabled;
 }
 
-/** Runs `body` without recording: its results need no gradient. */
+/** Runs `body` without recording: its results need no gradient. What an async body does after its first await is recorded. */
 export function noGrad<T>(body: () => T): T {
   return withGrad(false, body);
 }

@@ -1,16 +1,18 @@
 import { type DeviceLike, resolveDevice } from './devices.js';
-import { BYTES, type DType } from './dtype.js';
+import { BYTES, checkDtype, type DType } from './dtype.js';
 import { DtypeError, ShapeError } from './errors.js';
 import { cast } from './ops/movement.js';
 import { checkShape, type Shape, sizeOf } from './shape.js';
 import { Storage } from './storage.js';
 import { Tensor } from './tensor.js';
 
+/** What a new tensor can be told. */
 export interface TensorOptions {
   /** Left out: int32 and uint8 for their typed arrays, else float32. */
   dtype?: DType;
-  /** Left out: the CPU. */
+  /** Left out: that of `setDefaultDevice`, which is the CPU unless told otherwise. */
   device?: DeviceLike;
+  /** Whether a backward pass computes its gradient. Default false. */
   requiresGrad?: boolean;
 }
 
@@ -44,6 +46,7 @@ export function tensor(data: NestedNumbers | TypedArray, shape?: Shape, options:
 }
 
 function fromHost(values: TypedArray, shape: Shape, dtype: DType, device: DeviceLike | undefined): Tensor {
+  checkDtype(dtype, 'tensor');
   const stored = dtype === 'float16' || dtype === 'bfloat16' ? 'float32' : dtype;
   const host = convert(values, stored);
   const made = Tensor.allocate(shape, stored, resolveDevice(device));
@@ -103,7 +106,9 @@ function flattenNested(data: NestedNumbers, shape: number[], depth = 0, flat: nu
 /** A tensor of `value`. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
   checkShape(shape, 'full');
-  const made = Tensor.allocate(shape, options.dtype ?? 'float32', resolveDevice(options.device));
+  const { dtype = 'float32' } = options;
+  checkDtype(dtype, 'full');
+  const made = Tensor.allocate(shape, dtype, resolveDevice(options.device));
   return withGradient(made.fill_(value), options);
 }
 
@@ -124,6 +129,7 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
 export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
   checkShape(shape, 'empty');
   const { dtype = 'float32' } = options;
+  checkDtype(dtype, 'empty');
   const storage = new Storage(resolveDevice(options.device), sizeOf(shape) * BYTES[dtype], dtype, { deferred: true });
   return withGradient(new Tensor(storage, shape, dtype), options);
 }
@@ -148,6 +154,7 @@ export function fromBytes(
   options: Omit<TensorOptions, 'dtype'> = {},
 ): Tensor {
   checkShape(shape, 'fromBytes');
+  checkDtype(dtype, 'fromBytes');
   const expected = sizeOf(shape) * BYTES[dtype];
   if (bytes.byteLength !== expected) {
     throw new ShapeError(`fromBytes: ${dtype} [${shape}] takes ${expected} bytes, got ${bytes.byteLength}`);

@@ -1,3 +1,5 @@
+import { DtypeError } from './errors.js';
+
 /** How elements are stored. Compute is float32; float16 and bfloat16 are storage: kernels widen as they read. */
 export type DType = 'float32' | 'float16' | 'bfloat16' | 'int32' | 'uint8';
 
@@ -10,6 +12,13 @@ export const BYTES: Readonly<Record<DType, number>> = {
   uint8: 1,
 };
 
+/** @throws DtypeError if `dtype` is none of those that there are */
+export function checkDtype(dtype: DType, who: string, remedy = ''): void {
+  if (Object.hasOwn(BYTES, dtype)) return;
+  throw new DtypeError(`${who}: expected one of ${Object.keys(BYTES).join(', ')}, got ${String(dtype)}${remedy}`);
+}
+
+/** Whether elements are float32, float16 or bfloat16: only these have gradients. */
 export function isFloating(dtype: DType): boolean {
   return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
 }

@@ -104,9 +104,17 @@ export class Generator {
   }
 }
 
+/** What random tensors are drawn with. */
 export interface RandomOptions {
   rng: Generator;
+  /** Left out: that of `setDefaultDevice`. */
   device?: DeviceLike;
+}
+
+/** Without types it is easily left out, here and in every layer that draws weights. */
+function checkGenerator(rng: Generator, who: string): void {
+  if (typeof rng?.reserve === 'function') return;
+  throw new TypeError(`${who}: random numbers need a generator: expected rng: new Generator(42), got ${typeof rng}`);
 }
 
 /** Uniform in [low, high). */
@@ -115,6 +123,7 @@ export function rand(
   { rng, device, low = 0, high = 1 }: RandomOptions & { low?: number; high?: number },
 ): Tensor {
   checkShape(shape, 'rand');
+  checkGenerator(rng, 'rand');
   const y = Tensor.allocate(shape, 'float32', resolveDevice(device));
   y.device.kernels.uniform(y.storage.buffer, y.size, low, high, rng.reserve(y.size));
   return y;
@@ -126,6 +135,7 @@ export function randn(
   { rng, device, mean = 0, std = 1 }: RandomOptions & { mean?: number; std?: number },
 ): Tensor {
   checkShape(shape, 'randn');
+  checkGenerator(rng, 'randn');
   const y = Tensor.allocate(shape, 'float32', resolveDevice(device));
   y.device.kernels.normal(y.storage.buffer, y.size, mean, std, rng.reserve(y.size));
   return y;
@@ -157,6 +167,7 @@ export function randperm(count: number, rng: Generator): Promise<Int32Array> {
 export function dropout(input: Tensor, p: number, rng: Generator): Tensor {
   if (!(p >= 0 && p < 1)) throw new RangeError(`dropout: p must be in [0, 1), got ${p}`);
   if (p === 0) return input;
+  checkGenerator(rng, 'dropout');
   return widened('dropout', [input], (x) => {
     const stream = rng.reserve(x.size);
     return record('dropout', [x], masked(x, p, stream), [], (g) => [masked(g, p, stream)]);

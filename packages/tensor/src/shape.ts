@@ -26,8 +26,17 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return true;
 }
 
+/** Refuses what only a program without types gives: lengths one by one, or options where a shape is expected. */
+export function checkList(list: readonly number[], who: string): void {
+  if (Array.isArray(list)) return;
+  throw new TypeError(
+    `${who}: expected an array of numbers such as [2, 3], got ${list === null ? 'null' : typeof list}`,
+  );
+}
+
 /** Checks that `shape` holds whole numbers of 0 or more. */
 export function checkShape(shape: Shape, who: string): void {
+  checkList(shape, who);
   for (const length of shape) {
     if (!Number.isSafeInteger(length) || length < 0) {
       throw new ShapeError(`${who}: a shape holds whole numbers of 0 or more, got [${shape}]`);
@@ -73,6 +82,7 @@ export function broadcastStrides(shape: Shape, to: Shape): number[] {
 
 /** The shape `requested` with at most one -1 filled in so that it holds `size` elements. */
 export function inferShape(requested: Shape, size: number, who: string): number[] {
+  checkList(requested, who);
   const holes = requested.filter((length) => length === -1).length;
   const known = sizeOf(requested.filter((length) => length !== -1));
   const shape = requested.map((length) => (length === -1 ? size / known : length));

@@ -10,6 +10,7 @@ import * as reduction from './ops/reduction.js';
 import { logSoftmax, softmax } from './ops/softmax.js';
 import { currentScope, type Scope } from './scope.js';
 import { type Shape, sizeOf } from './shape.js';
+import { show } from './show.js';
 import { Storage } from './storage.js';
 
 /** Host data of a tensor: float16 and bfloat16 are widened to float32. */
@@ -20,6 +21,9 @@ export type Operand = Tensor | number;
 
 const BRAND = Symbol.for('@burin/tensor');
 
+/** What Node's `console.log` calls. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
+
 /**
  * An array on a device: shape, dtype, and a share of device memory. Contiguous and row-major. Operations return new
  * tensors and are enqueued at once and in order; reading waits for them: `await t.data()`.
@@ -29,8 +33,11 @@ const BRAND = Symbol.for('@burin/tensor');
  */
 export class Tensor {
   readonly [BRAND] = true;
+  /** Lengths of the axes; `[]` of a scalar. */
   readonly shape: Shape;
+  /** How elements are stored. Compute is float32. */
   readonly dtype: DType;
+  /** Memory that it may share with other tensors: for operations. */
   readonly storage: Storage;
   /** Whether a backward pass computes a gradient for this tensor, or passes one on to what it was made from. */
   requiresGrad = false;
@@ -56,6 +63,7 @@ export class Tensor {
     return new Tensor(new Storage(device, sizeOf(shape) * BYTES[dtype], dtype), shape, dtype);
   }
 
+  /** Where the elements lie. */
   get device(): Device {
     return this.storage.device;
   }
@@ -65,10 +73,12 @@ export class Tensor {
     return sizeOf(this.shape);
   }
 
+  /** Bytes that the elements take. */
   get byteLength(): number {
     return this.size * BYTES[this.dtype];
   }
 
+  /** Whether `dispose()` was called, or its scope ended: it can be used no more. */
   get isDisposed(): boolean {
     return this.disposed;
   }
@@ -101,6 +111,16 @@ export class Tensor {
   async item(): Promise<number> {
     if (this.size !== 1) throw new ShapeError(`item: one element is expected, got [${this.shape}]`);
     return (await this.data())[0]!;
+  }
+
+  /** One line, for example `Tensor [2, 2] float32 on cpu: 1, 2, 3, 4`; the elements come from {@link data}. */
+  toString(): string {
+    return show(this);
+  }
+
+  /** @internal */
+  [INSPECT](): string {
+    return show(this);
   }
 
   // Memory
@@ -162,165 +182,216 @@ export class Tensor {
     this.grad = null;
   }
 
-  // Operations, in PyTorch's names. Each is documented where it is defined: src/ops.
+  // Operations, in PyTorch's names. Each is documented in full where it is defined: src/ops.
 
+  /** `this + other`, broadcast. */
   add(other: Operand): Tensor {
     return arithmetic.add(this, other);
   }
+  /** `this − other`, broadcast. */
   sub(other: Operand): Tensor {
     return arithmetic.sub(this, other);
   }
+  /** `this · other` element by element, broadcast. */
   mul(other: Operand): Tensor {
     return arithmetic.mul(this, other);
   }
+  /** `this / other`, broadcast. */
   div(other: Operand): Tensor {
     return arithmetic.div(this, other);
   }
+  /** `this ** exponent`, broadcast. */
   pow(exponent: Operand): Tensor {
     return arithmetic.pow(this, exponent);
   }
+  /** The larger of two, broadcast. */
   maximum(other: Tensor): Tensor {
     return arithmetic.maximum(this, other);
   }
+  /** The smaller of two, broadcast. */
   minimum(other: Tensor): Tensor {
     return arithmetic.minimum(this, other);
   }
+  /** `value` where `mask` (uint8, broadcast) is not 0. */
   maskedFill(mask: Tensor, value: number): Tensor {
     return arithmetic.maskedFill(this, mask, value);
   }
+  /** `−x` */
   neg(): Tensor {
     return math.neg(this);
   }
+  /** `|x|` */
   abs(): Tensor {
     return math.abs(this);
   }
+  /** −1, 0 or 1. No gradient. */
   sign(): Tensor {
     return math.sign(this);
   }
+  /** `eˣ` */
   exp(): Tensor {
     return math.exp(this);
   }
+  /** The natural logarithm. */
   log(): Tensor {
     return math.log(this);
   }
+  /** `√x` */
   sqrt(): Tensor {
     return math.sqrt(this);
   }
+  /** `1 / √x` */
   rsqrt(): Tensor {
     return math.rsqrt(this);
   }
+  /** `1 / x` */
   reciprocal(): Tensor {
     return math.reciprocal(this);
   }
+  /** `x²` */
   square(): Tensor {
     return math.square(this);
   }
+  /** The sine; x in radians. */
   sin(): Tensor {
     return math.sin(this);
   }
+  /** The cosine; x in radians. */
   cos(): Tensor {
     return math.cos(this);
   }
+  /** The hyperbolic tangent. */
   tanh(): Tensor {
     return math.tanh(this);
   }
+  /** `1 / (1 + e⁻ˣ)` */
   sigmoid(): Tensor {
     return math.sigmoid(this);
   }
+  /** The error function. */
   erf(): Tensor {
     return math.erf(this);
   }
+  /** `max(x, 0)` */
   relu(): Tensor {
     return math.relu(this);
   }
+  /** `x · sigmoid(1.702 · x)` */
   quickGelu(): Tensor {
     return math.quickGelu(this);
   }
+  /** `x · Φ(x)`, or the formula of GPT-2 with `approximate: 'tanh'`. */
   gelu(options?: { approximate?: 'none' | 'tanh' }): Tensor {
     return math.gelu(this, options);
   }
+  /** `x · sigmoid(beta · x)`; beta is 1 unless told otherwise. */
   silu(beta?: number): Tensor {
     return math.silu(this, beta);
   }
+  /** `max(x, bound)` */
   clampMin(bound: number): Tensor {
     return math.clampMin(this, bound);
   }
+  /** `min(x, bound)` */
   clampMax(bound: number): Tensor {
     return math.clampMax(this, bound);
   }
+  /** The sum over `axes`, or over all. */
   sum(axes?: reduction.Axes, keepdim?: boolean): Tensor {
     return reduction.sum(this, axes, keepdim);
   }
+  /** The mean over `axes`, or over all. */
   mean(axes?: reduction.Axes, keepdim?: boolean): Tensor {
     return reduction.mean(this, axes, keepdim);
   }
+  /** The largest element over `axes`, or of all. */
   amax(axes?: reduction.Axes, keepdim?: boolean): Tensor {
     return reduction.amax(this, axes, keepdim);
   }
+  /** The smallest element over `axes`, or of all. */
   amin(axes?: reduction.Axes, keepdim?: boolean): Tensor {
     return reduction.amin(this, axes, keepdim);
   }
+  /** int32 index of the first largest element along the last axis. */
   argmax(): Tensor {
     return reduction.argmax(this);
   }
+  /** Shares along `axis` (the last) that sum to 1. */
   softmax(axis?: number): Tensor {
     return softmax(this, axis);
   }
+  /** The logarithm of `softmax`. */
   logSoftmax(axis?: number): Tensor {
     return logSoftmax(this, axis);
   }
+  /** The product of matrices, batched over leading axes: `[..., M, K]` times `[..., K, N]`. */
   matmul(other: Tensor, options?: MatmulOptions): Tensor {
     return matmul(this, other, options);
   }
+  /** The same elements and memory under another shape; one length may be -1. */
   reshape(shape: Shape): Tensor {
     return movement.reshape(this, shape);
   }
+  /** Joins the axes from `start` (0) to `end` (the last), which is included. */
   flatten(start?: number, end?: number): Tensor {
     return movement.flatten(this, start, end);
   }
+  /** A new axis of length 1 before `axis`. */
   unsqueeze(axis: number): Tensor {
     return movement.unsqueeze(this, axis);
   }
+  /** Without `axis`, whose length must be 1. */
   squeeze(axis: number): Tensor {
     return movement.squeeze(this, axis);
   }
+  /** Axes in another order, copied. */
   permute(order: readonly number[]): Tensor {
     return movement.permute(this, order);
   }
+  /** Two axes exchanged, copied. */
   transpose(axis0: number, axis1: number): Tensor {
     return movement.transpose(this, axis0, axis1);
   }
+  /** Axes of length 1 repeated, copied; -1 keeps a length. */
   expand(shape: Shape): Tensor {
     return movement.expand(this, shape);
   }
+  /** `length` neighbours along `axis` from `start`, copied. */
   narrow(axis: number, start: number, length: number): Tensor {
     return movement.narrow(this, axis, start, length);
   }
+  /** Pieces of `length` along `axis` (0), the last one perhaps shorter, copied. */
   split(length: number, axis?: number): Tensor[] {
     return movement.split(this, length, axis);
   }
+  /** The same values as another dtype. To another device: `await toDevice(t, device)`. */
   to(dtype: DType): Tensor {
     return movement.cast(this, dtype);
   }
 
   // In place, never recorded: for optimizers, caches and gradients.
 
+  /** `this += alpha · other`, of the same shape; alpha is 1 unless told otherwise. */
   add_(other: Tensor, alpha?: number): this {
     arithmetic.add_(this, other, alpha);
     return this;
   }
+  /** `this *= factor`, broadcast to this shape. */
   mul_(factor: Operand): this {
     arithmetic.mul_(this, factor);
     return this;
   }
+  /** Overwrites the elements with those of `source`: same shape; converted to this dtype. */
   copy_(source: Tensor): this {
     movement.copy_(this, source);
     return this;
   }
+  /** Sets every element. */
   fill_(value: number): this {
     movement.fill_(this, value);
     return this;
   }
+  /** Writes `source` along `axis` from `start`. */
   assign_(source: Tensor, axis: number, start: number): this {
     movement.assign_(this, source, axis, start);
     return this;
@@ -344,5 +415,10 @@ export function checkTensor(value: unknown, who: string): asserts value is Tenso
       `${who}: this tensor was made by a second copy of @burin/tensor; install one version only (npm ls @burin/tensor)`,
     );
   }
-  throw new TypeError(`${who}: a tensor is expected, got ${value === null ? 'null' : typeof value}`);
+  const got = Array.isArray(value)
+    ? 'an array; make a tensor of it: tensor(...)'
+    : value === null
+      ? 'null'
+      : typeof value;
+  throw new TypeError(`${who}: a tensor is expected, got ${got}`);
 }

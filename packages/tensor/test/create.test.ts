@@ -1,7 +1,9 @@
+import { inspect } from 'node:util';
 import {
   arange,
   cpu,
   DtypeError,
+  dropout,
   empty,
   fromBytes,
   full,
@@ -51,6 +53,33 @@ describe('tensor', () => {
     expect(() => tensor(new BigInt64Array(1) as never)).toThrow(DtypeError);
     expect(() => zeros([-1])).toThrow('a shape holds whole numbers of 0 or more, got [-1]');
   });
+  it('says what was expected where a program without types gives something else', () => {
+    const options = { dtype: 'int32' } as never;
+    expect(() => tensor([1], options)).toThrow('tensor: expected an array of numbers such as [2, 3], got object');
+    expect(() => zeros(3 as never)).toThrow('full: expected an array of numbers such as [2, 3], got number');
+    expect(() => zeros([4]).reshape(4 as never)).toThrow('reshape: expected an array of numbers');
+    expect(() => zeros([4]).permute(null as never)).toThrow(
+      'permute: expected an array of numbers such as [2, 3], got null',
+    );
+    expect(() => zeros([4]).expand(4 as never)).toThrow('expand: expected an array of numbers');
+    expect(() => zeros([2]).add([1, 2] as never)).toThrow(
+      'add: a tensor is expected, got an array; make a tensor of it: tensor(...)',
+    );
+    const dtypes = 'expected one of float32, float16, bfloat16, int32, uint8, got float64';
+    const float64 = { dtype: 'float64' as never };
+    expect(() => tensor([1], [1], float64)).toThrow(`tensor: ${dtypes}`);
+    expect(() => zeros([1], float64)).toThrow(`full: ${dtypes}`);
+    expect(() => empty([1], float64)).toThrow(`empty: ${dtypes}`);
+    expect(() => fromBytes(new Uint8Array(8), [1], 'float64' as never)).toThrow(`fromBytes: ${dtypes}`);
+    expect(() => zeros([1]).to('gpu' as never)).toThrow(
+      /^to: .* got gpu; await toDevice\(t, device\) copies to a device$/,
+    );
+    expect(() => rand([1], {} as never)).toThrow(
+      'rand: random numbers need a generator: expected rng: new Generator(42), got undefined',
+    );
+    expect(() => randn([1], {} as never)).toThrow('randn: random numbers need a generator');
+    expect(() => dropout(zeros([1]), 0.1, undefined as never)).toThrow('dropout: random numbers need a generator');
+  });
   it('names the device that is not there', () => {
     expect(() => zeros([1], { device: 'tpu' as never })).toThrow(
       "expected 'cpu', 'gpu' or an opened Device, got 'tpu'",
@@ -69,6 +98,31 @@ describe('other ways to make one', () => {
     const bytes = new Uint8Array(Int32Array.of(5, -6).buffer);
     expect([...(await fromBytes(bytes, [2], 'int32').data())]).toEqual([5, -6]);
     expect(() => fromBytes(bytes, [3], 'int32')).toThrow('int32 [3] takes 12 bytes, got 8');
+  });
+});
+
+describe('what a console shows', () => {
+  it('has a line with the shape, the dtype and the first elements', () => {
+    expect(
+      String(
+        tensor([
+          [1, 0.1],
+          [-3, 1e-9],
+        ]),
+      ),
+    ).toBe('Tensor [2, 2] float32 on cpu: 1, 0.1, -3, 1e-9');
+    expect(String(arange(0, 7))).toBe('Tensor [7] int32 on cpu: 0, 1, 2, 3, 4, 5, ...');
+    expect(String(tensor(7, [], { requiresGrad: true }))).toBe('Tensor [] float32 on cpu, requiresGrad: 7');
+    expect(inspect({ a: [[[tensor(new Uint8Array([1]))]]] }, { depth: 9 })).toContain('Tensor [1] uint8 on cpu: 1');
+  });
+  it('shows no elements that are not there, or not as they are stored', () => {
+    const x = zeros([2]);
+    x.dispose();
+    expect(String(x)).toBe('Tensor [2] float32 on cpu, freed');
+    expect(String(zeros([2], { dtype: 'float16' }))).toBe('Tensor [2] float16 on cpu');
+    const unused = empty([2]);
+    expect(String(unused)).toBe('Tensor [2] float32 on cpu');
+    expect(unused.storage.isHeld).toBe(false);
   });
 });
 

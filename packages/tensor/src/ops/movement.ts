@@ -1,10 +1,11 @@
 import { record } from '../autograd.js';
-import { BYTES, type DType, isFloating } from '../dtype.js';
+import { BYTES, checkDtype, type DType, isFloating } from '../dtype.js';
 import { DtypeError, ShapeError } from '../errors.js';
 import { scope } from '../scope.js';
 import {
   broadcastShapes,
   broadcastStrides,
+  checkList,
   inferShape,
   resolveAxis,
   type Shape,
@@ -48,6 +49,7 @@ export function squeeze(x: Tensor, axis: number): Tensor {
 /** Axes in another order, copied: `order[i]` is the axis of x that becomes axis i. */
 export function permute(x: Tensor, order: readonly number[]): Tensor {
   checkTensor(x, 'permute');
+  checkList(order, 'permute');
   const rank = x.shape.length;
   const axes = order.map((axis) => resolveAxis(axis, rank, 'permute'));
   if (axes.length !== rank || new Set(axes).size !== rank) {
@@ -76,6 +78,7 @@ export function transpose(x: Tensor, axis0: number, axis1: number): Tensor {
 /** Axes of length 1 (and new leading ones) repeated, copied; -1 keeps a length. */
 export function expand(x: Tensor, shape: Shape): Tensor {
   checkTensor(x, 'expand');
+  checkList(shape, 'expand');
   const shift = shape.length - x.shape.length;
   const to = shape.map((length, axis) => (length === -1 && axis >= shift ? x.shape[axis - shift]! : length));
   if (!sameShape(broadcastShapes(x.shape, to, 'expand'), to)) {
@@ -103,7 +106,8 @@ export function narrow(x: Tensor, axis: number, start: number, length: number): 
 }
 
 /** Tensors side by side along `axis`; other lengths must agree. */
-export function cat(tensors: readonly Tensor[], axis = 0): Tensor {
+export function cat(list: readonly Tensor[], axis = 0): Tensor {
+  const tensors = [...list]; // as it is now, for the backward pass
   const first = tensors[0];
   if (!first) throw new ShapeError('cat: at least one tensor is expected, got none');
   for (const tensor of tensors) checkTensor(tensor, 'cat');
@@ -160,6 +164,7 @@ export function split(x: Tensor, length: number, axis = 0): Tensor[] {
 export function cast(x: Tensor, dtype: DType): Tensor {
   checkTensor(x, 'cast');
   if (x.dtype === dtype) return x;
+  checkDtype(dtype, 'to', '; await toDevice(t, device) copies to a device');
   const y = Tensor.allocate(x.shape, dtype, x.device);
   x.device.kernels.cast(x.storage.buffer, x.dtype, y.storage.buffer, dtype, x.size);
   if (!isFloating(dtype) || !isFloating(x.dtype)) return y;
