@@ -1,4 +1,4 @@
-import type { Module } from '@burin/nn';
+import type { Module, RotaryScaling } from '@burin/nn';
 import type { Tensor } from '@burin/tensor';
 import type { LossInput, ModelInput, ModelOutput } from './model-input.js';
 
@@ -20,6 +20,8 @@ export interface NextTokenModel {
     readonly eosTokenIds: readonly number[];
     /** How far each layer sees; null: everything. Left out: so do all. */
     readonly slidingWindows?: readonly (number | null)[];
+    /** How positions are stretched; null or left out: not at all. */
+    readonly ropeScaling?: RotaryScaling | null;
   };
   /** Logits of the next token, `[B, T, V]`. */
   forward(input: CausalInput): { logits: Tensor };

@@ -16,6 +16,7 @@ export class Decoding {
   private readonly model: SelectableModel;
   private readonly caches: readonly KeyValueCache[] | null;
   private held = 0; // tokens in the caches
+  private heldAsLong = false; // they were turned as those of a long text
 
   /** @param caches - one a layer; null: everything is computed again for each token. Disposed with this. */
   constructor(
@@ -49,9 +50,8 @@ export class Decoding {
   select(order: readonly number[]): void {
     if (order.length === this.rows.length && order.every((from, to) => from === to)) return;
     this.rows = order.map((r) => [...this.rows[r]!]);
-    const padding = order.map((r) => this.padding[r]!);
-    const spare = this.caches ? 0 : Math.min(...padding); // the longest row may have gone
-    this.padding = padding.map((count) => count - spare);
+    this.padding = order.map((r) => this.padding[r]!);
+    if (!this.caches) this.trim();
     for (const cache of this.caches ?? []) cache.reorder(order);
     this.model.select?.(order);
   }
@@ -61,10 +61,13 @@ export class Decoding {
   }
 
   private forward(): Tensor {
+    const isLong = this.isLong();
+    if (isLong !== this.heldAsLong) this.forget();
     const { model, rows, caches, held } = this;
     const { vocabSize } = model.config;
     const length = rows[0]!.length + this.padding[0]!;
     this.held = length;
+    this.heldAsLong = isLong;
     if (!caches || held === 0) {
       const batch = tokenBatch(rows, { vocabSize, paddingSide: 'left' });
       return model.forward({ ...batch, attentionMask: this.mask(length), cache: caches, logitsToKeep: 1 }).logits;
@@ -78,6 +81,29 @@ export class Decoding {
       cache: caches,
       logitsToKeep: 1,
     }).logits;
+  }
+
+  /**
+   * Whether the longest row is beyond the length from which on `longrope` turns all keys by other factors. (`dynamic`
+   * turns them anew with each token, which no cache could follow.)
+   */
+  private isLong(): boolean {
+    const { ropeScaling } = this.model.config;
+    if (ropeScaling?.type !== 'longrope') return false;
+    return this.rows.some((row) => row.length > ropeScaling.originalMaxPositionEmbeddings);
+  }
+
+  /** What the caches hold is computed again. */
+  private forget(): void {
+    for (const cache of this.caches ?? []) cache.reset();
+    this.held = 0;
+    this.trim();
+  }
+
+  /** Leaves out padding that all rows have: the longest may have gone. */
+  private trim(): void {
+    const spare = Math.min(...this.padding);
+    this.padding = this.padding.map((count) => count - spare);
   }
 
   /** uint8 `[B, S]`, of all tokens, those in the caches too; null where no row is padded. */

@@ -1,9 +1,16 @@
 import { join } from 'node:path';
 import { DynamicCache, type KeyValueCache, QuantizedCache, SlidingCache, StaticCache } from '@burin/attention';
-import { type CacheKind, type GenerateOptions, generate, LlamaForCausalLM, likeliestToken } from '@burin/models';
+import {
+  type CacheKind,
+  type GenerateOptions,
+  generate,
+  LlamaForCausalLM,
+  likeliestToken,
+  Phi3ForCausalLM,
+} from '@burin/models';
 import { cpu, noGrad, scope } from '@burin/tensor';
 import { describe, expect, it } from 'vitest';
-import { hasSharedModels, ids, SHARED_MODELS, tinyLlama } from './support.js';
+import { hasSharedModels, ids, rng, SHARED_MODELS, TINY, tinyLlama } from './support.js';
 
 const PROMPT = [1, 5, 9, 2];
 const NEW = 200;
@@ -74,6 +81,39 @@ describe('what generation keeps, in bytes a layer', () => {
     const tokens = Math.floor((LENGTH - 1) / 32) * 32; // the last token is not read
     expect((await packed(8)).most).toBe(tokens * (TOKEN_BYTES / 4) * (1 + 4 / 32) + residual + steps);
     expect((await packed(4)).most).toBe(tokens * (TOKEN_BYTES / 8) * (1 + 8 / 32) + residual + steps);
+  });
+});
+
+describe('longrope, which turns all keys otherwise once a text is long', () => {
+  const phi = () =>
+    Phi3ForCausalLM.create(
+      {
+        ...{ ...TINY, hiddenSize: 32, slidingWindow: 9, eosTokenId: [] },
+        ropeScaling: {
+          ...{ type: 'longrope', shortFactor: [1, 1, 1.5, 2], longFactor: [2, 4, 8, 16] },
+          originalMaxPositionEmbeddings: 12,
+        },
+      },
+      { rng: rng(9) },
+    );
+  const caches = ['dynamic', 'static', 'sliding', () => new QuantizedCache({ residualLength: 64 })] as const;
+
+  it.each(caches)('goes on as without a cache beyond that length: %s', async (cache) => {
+    const model = phi();
+    const options = { maxNewTokens: 16 };
+    const expected = await generate(model, [PROMPT], { ...options, useCache: false });
+    expect(await generate(model, [PROMPT], { ...options, cache })).toEqual(expected);
+    const beams = { ...options, numBeams: 3, numReturnSequences: 2 };
+    expect(await generate(model, [PROMPT], { ...beams, cache })).toEqual(
+      await generate(model, [PROMPT], { ...beams, useCache: false }),
+    );
+  });
+
+  it('turns them back where the long row of a batch ends before the others', async () => {
+    const prompts = [[4, 8, 3], Array.from({ length: 11 }, (_, i) => i + 1)];
+    const options = { maxLength: 15 };
+    const rows = await generate(phi(), prompts, options);
+    expect(rows).toEqual(await generate(phi(), prompts, { ...options, useCache: false }));
   });
 });
 
