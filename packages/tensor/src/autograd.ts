@@ -1,4 +1,4 @@
-import { LifetimeError, ShapeError } from './errors.js';
+import { DtypeError, LifetimeError, ShapeError } from './errors.js';
 import { keep, scope } from './scope.js';
 import { sameShape } from './shape.js';
 import { Tensor } from './tensor.js';
@@ -10,8 +10,9 @@ export interface BackwardContext {
   /** Whether a gradient of input `i` is wanted. */
   needs(i: number): boolean;
   /**
-   * The gradient that input `i` already has and that may be added to in place, or null. An operation that can
-   * accumulate adds to it and returns it; one that cannot ignores it and returns a new tensor.
+   * The gradient that input `i` already has and that may be added to in place, or null: also where an earlier input is the
+   * same tensor. An operation that can accumulate adds to it and returns it; one that cannot ignores it and returns a new
+   * tensor.
    */
   into(i: number): Tensor | null;
 }
@@ -27,6 +28,7 @@ export class Node {
   released = false;
   readonly name: string;
   readonly inputs: readonly Tensor[]; // may be disposed by now: only shape, node and grad are read
+  readonly needs: readonly boolean[]; // a gradient of each input: what is saved goes by it, so it is that of the forward pass
   readonly saved: readonly Tensor[];
   readonly versions: readonly number[]; // of the saved tensors' memory
   readonly backward: Backward;
@@ -34,6 +36,7 @@ export class Node {
   constructor(name: string, inputs: readonly Tensor[], saved: readonly Tensor[], backward: Backward) {
     this.name = name;
     this.inputs = inputs;
+    this.needs = inputs.map((input) => input.requiresGrad);
     this.saved = saved;
     this.backward = backward;
     this.versions = saved.map((tensor) => tensor.storage.version);
@@ -118,6 +121,7 @@ function freeSaved(node: Node): void {
  * @param gradient - gradient of whatever `output` feeds, with its shape; 1 if left out, for which it must be one element
  * @param options.retainGraph - keep what was saved, so that the same graph can be run backward again
  * @throws ShapeError if `output` is not one element and no `gradient` is given, or shapes differ
+ * @throws DtypeError if `gradient` is not float32, as all gradients are
  * @throws LifetimeError if the graph was freed, or a saved tensor was changed in place since
  */
 export function backward(output: Tensor, gradient?: Tensor, options: { retainGraph?: boolean } = {}): void {
@@ -131,6 +135,9 @@ export function backward(output: Tensor, gradient?: Tensor, options: { retainGra
     throw new ShapeError(
       `backward: the gradient must have the output's shape: expected [${output.shape}], got [${seed.shape}]`,
     );
+  }
+  if (seed.dtype !== 'float32') {
+    throw new DtypeError(`backward: the gradient must be float32, whatever the output is stored as; got ${seed.dtype}`);
   }
   const pass = new BackwardPass(options.retainGraph ?? false);
   try {
@@ -188,8 +195,8 @@ class BackwardPass {
     this.gradients.delete(node);
     const context: BackwardContext = {
       saved: node.saved,
-      needs: (i) => node.inputs[i]!.requiresGrad,
-      into: (i) => this.owned(node.inputs[i]!),
+      needs: (i) => node.needs[i]! && node.inputs[i]!.requiresGrad,
+      into: (i) => (node.inputs.indexOf(node.inputs[i]!) === i ? this.owned(node.inputs[i]!) : null),
     };
     const results = scope(() => {
       try {
@@ -202,7 +209,7 @@ class BackwardPass {
       const input = node.inputs[i]!;
       const result = results[i];
       if (!result) continue;
-      if (!input.requiresGrad) {
+      if (!context.needs(i)) {
         result.dispose(); // nobody wants it
         continue;
       }

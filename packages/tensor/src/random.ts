@@ -13,14 +13,19 @@ export interface GeneratorState {
   readonly offset: number;
 }
 
-/** The draws of a body that may have to be run again with the same numbers. */
+/** The draws of a body that may have to be run again with the same numbers; those of a body inside another are its, too. */
 class Draws {
   private next = 0;
   private readonly streams: RandomStream[] = [];
+  private readonly outer: Draws | null;
+
+  constructor(outer: Draws | null) {
+    this.outer = outer;
+  }
 
   replayed(stream: () => RandomStream): RandomStream {
     const known = this.streams[this.next];
-    const drawn = known ?? stream();
+    const drawn = known ?? this.outer?.replayed(stream) ?? stream();
     if (!known) this.streams.push(drawn);
     this.next++;
     return drawn;
@@ -36,7 +41,7 @@ let draws: Draws | null = null;
 
 /** Runs `body` so that the returned function runs another body with the same random numbers. */
 export function recordDraws<T>(body: () => T): [result: T, replay: <R>(again: () => R) => R] {
-  const recorded = new Draws();
+  const recorded = new Draws(draws);
   return [withDraws(recorded, body), (again) => withDraws(recorded.rewind(), again)];
 }
 

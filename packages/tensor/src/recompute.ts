@@ -14,20 +14,26 @@ import { Tensor } from './tensor.js';
  */
 export function checkpoint<T extends readonly Tensor[]>(body: (...inputs: T) => Tensor, ...inputs: T): Tensor {
   if (!isGradEnabled()) return body(...inputs);
-  const [y, replay] = recordDraws(() => scope(() => noGrad(() => body(...inputs))));
-  const output = new Tensor(y.storage.retain(), y.shape, y.dtype);
-  y.dispose();
+  // a handle of its own: the body may return one of its inputs
+  const [output, replay] = recordDraws(() => scope(() => noGrad(() => body(...inputs)).detach()));
   const anchor = gradientAnchor(output, inputs);
-  return record('checkpoint', [...inputs, anchor], output, inputs, (g, { saved, needs }) => {
+  const recorded = record('checkpoint', [...inputs, anchor], output, inputs, (g, { saved, needs }) => {
     const again = saved.map((tensor, i) => {
       const leaf = tensor.detach();
       leaf.requiresGrad = needs(i);
       return leaf;
     });
-    const repeated = replay(() => enableGrad(() => body(...(again as readonly Tensor[] as T))));
-    if (repeated.requiresGrad) backward(repeated, g);
+    try {
+      const repeated = replay(() => enableGrad(() => body(...(again as readonly Tensor[] as T))));
+      if (repeated.requiresGrad) backward(repeated, g);
+    } catch (error) {
+      for (const leaf of again) leaf.zeroGrad(); // gradients belong to no scope
+      throw error;
+    }
     return [...again.map((leaf) => leaf.grad), null];
   });
+  anchor.dispose();
+  return recorded;
 }
 
 /**

@@ -1,4 +1,16 @@
-import { checkpoint, cpu, dropout, Generator, noGrad, record, scope, type Tensor, tensor } from '@burin/tensor';
+import {
+  cat,
+  checkpoint,
+  cpu,
+  dropout,
+  Generator,
+  linear,
+  noGrad,
+  record,
+  scope,
+  type Tensor,
+  tensor,
+} from '@burin/tensor';
 import { describe, expect, it } from 'vitest';
 
 const leaf = (values: number[]) => tensor(values, undefined, { requiresGrad: true });
@@ -49,7 +61,36 @@ describe('backward', () => {
     x.detach().add_(tensor([1]));
     expect(() => y.backward()).toThrow('that mul saved was changed in place since');
   });
-  it('wants one element, or a gradient of the right shape', () => {
+  it('adds once where an operation reads one tensor twice and adds in place', async () => {
+    const x = tensor([[2]], undefined, { requiresGrad: true });
+    for (let pass = 0; pass < 3; pass++) linear(x, x).backward();
+    expect(await values(x.grad)).toEqual([12]);
+    const h = x.mul(1);
+    cat([linear(h, h), h])
+      .sum()
+      .backward();
+    expect(await values(x.grad)).toEqual([17]);
+  });
+  it('gives gradients to what needed one in the forward pass', async () => {
+    const [x, weight] = [tensor([3]), leaf([5])];
+    const y = x.mul(weight);
+    x.requiresGrad = true;
+    y.backward();
+    expect([await values(weight.grad), x.grad]).toEqual([[3], null]);
+  });
+  it('holds on to the inputs of an operation when their list changes', async () => {
+    const x = leaf([1, 2]);
+    const parts = [x, x.mul(2)];
+    const y = cat(parts);
+    parts.length = 0;
+    y.sum().backward();
+    expect(await values(x.grad)).toEqual([3, 3]);
+  });
+  it('wants one element, or a float32 gradient of the right shape', () => {
+    const half = tensor([1], undefined, { dtype: 'float16' });
+    expect(() => leaf([1]).backward(half)).toThrow(
+      'backward: the gradient must be float32, whatever the output is stored as; got float16',
+    );
     expect(() => leaf([1, 2]).mul(2).backward()).toThrow('one element is expected where no gradient is given, got [2]');
     expect(() =>
       leaf([1, 2])
@@ -147,6 +188,48 @@ describe('checkpoint', () => {
     const weight = leaf([2]);
     checkpoint((h) => h.mul(weight), tensor([3])).backward();
     expect(await values(weight.grad)).toEqual([3]);
+  });
+  it('repeats the draws of one inside another', async () => {
+    const run = async (again: typeof checkpoint) => {
+      const rng = new Generator(5);
+      const x = leaf(Array.from({ length: 64 }, (_, i) => i / 10));
+      const drop = (h: Tensor) => dropout(h.mul(h), 0.5, rng);
+      const y = again((h: Tensor) => drop(again(drop, h)), x);
+      y.sum().backward();
+      return [await values(x.grad), rng.state];
+    };
+    expect(await run(checkpoint)).toEqual(await run((body, ...inputs) => body(...inputs)));
+  });
+  it('leaves alone what a body gives back unchanged', async () => {
+    const x = leaf([1, 2]);
+    const before = cpu().memory.liveBuffers;
+    const y = checkpoint((h) => dropout(h, 0, new Generator(1)), x);
+    y.sum().backward();
+    y.dispose();
+    expect([await values(x), await values(x.grad)]).toEqual([
+      [1, 2],
+      [1, 1],
+    ]);
+    x.zeroGrad();
+    expect(cpu().memory.liveBuffers - before).toBe(1); // the sum
+  });
+  it('holds nothing where the backward pass throws half-way', () => {
+    const x = leaf([1, 2]);
+    const before = cpu().memory.liveBytes;
+    const failing = (h: Tensor) =>
+      record('failing', [h], h.clone(), [], () => {
+        throw new Error('no room');
+      });
+    const y = scope(() => checkpoint((h) => failing(h).add(h.mul(2)), x).sum());
+    expect(() => y.backward()).toThrow('no room');
+    y.dispose();
+    expect(cpu().memory.liveBytes).toBe(before);
+  });
+  it('holds no buffer once its result is gone', () => {
+    const [x, weight] = [tensor([3]), leaf([2])];
+    const before = cpu().memory.liveBuffers;
+    checkpoint((h) => h.mul(weight), x).dispose();
+    expect(cpu().memory.liveBuffers).toBe(before);
   });
   it('keeps its inputs only, until the backward pass', () => {
     const x = leaf(new Array(1000).fill(0.5));

@@ -85,6 +85,12 @@ describe('matmul', () => {
       reference: ([a, b]) => product(a!, b!, 1, k, 1, false, false),
     });
   });
+  it('leaves out the axis that a vector was given', () => {
+    const [vector, matrix] = [tensor([1, 2, 3]), tensor([[1, 2, 3]])];
+    expect(matmul(vector, vector).shape).toEqual([]);
+    expect(matmul(matrix, vector).shape).toEqual([1]);
+    expect(matmul(vector, matrix, { transposeB: true }).shape).toEqual([1]);
+  });
   it('names both lengths when they differ', () => {
     expect(() => matmul(tensor([[1, 2]]), tensor([[1, 2]]))).toThrow(
       'matmul: inner lengths must be equal: expected 2, got 1',

@@ -48,7 +48,8 @@ function run(a: Tensor, b: Tensor, p: Product, y: Tensor, bias: Tensor | null, a
 
 /**
  * Matrix product over the last two axes, PyTorch's `matmul`: `[..., M, K] × [..., K, N] -> [..., M, N]`; leading axes
- * broadcast; a vector counts as a row on the left and as a column on the right.
+ * broadcast; a vector counts as a row on the left and as a column on the right, and that axis is left out of the result:
+ * two vectors give a scalar.
  *
  * @throws ShapeError if the inner lengths differ or the leading axes do not broadcast
  */
@@ -63,7 +64,7 @@ function product(x: Tensor, z: Tensor, transposeA: boolean, transposeB: boolean)
   }
   if (x.shape.length === 1) {
     const y = product(reshape(x, [1, -1]), z, false, transposeB);
-    return reshape(y, [...y.shape.slice(0, -2), y.shape.at(-1)!]);
+    return reshape(y, y.shape.toSpliced(-2, 1)); // of two vectors the only axis
   }
   if (z.shape.length === 1) {
     const y = product(x, reshape(z, [-1, 1]), transposeA, false);
