@@ -58,6 +58,13 @@ function installIn(project) {
   return [...tarballs.keys()].sort();
 }
 
+/** Consoles, stacks and messages name a class by what its build called it. */
+const CHECK_NAMES = `for (const name of process.argv.slice(1)) {
+  for (const [key, value] of Object.entries(await import(name))) {
+    if (/^class\\b/.test(value) && value.name !== key) throw new Error(name + ': the class ' + key + ' is called ' + value.name);
+  }
+}`;
+
 /** Compiles as the strictest user would: declarations of packages are checked too, and only Node's types are there. */
 function compile(files) {
   const program = ts.createProgram(files, {
@@ -79,6 +86,7 @@ try {
     .sort();
   if (installed.join() !== expected.join()) throw new Error(`expected ${expected}, but npm installed ${installed}`);
   console.log(`@burin/${name} brings ${installed.join(', ')}`);
+  run(process.execPath, ['--input-type=module', '--eval', CHECK_NAMES, '--', ...installed], project);
 
   const readme = readFileSync(join(project, `node_modules/@burin/${name}/README.md`), 'utf8');
   const blocks = [...readme.matchAll(/^```ts[ \t]*\n([\s\S]*?)^```[ \t]*$/gm)].map((block) => block[1]);
