@@ -59,11 +59,21 @@ export function partialRopeConfig(config: ConfigReader, headDim: number, keys: R
   return { ...readRope(config, rope, keys.theta, rotaryDim), rotaryDim, share };
 }
 
-/** What a text may be as long as: dynamic scaling goes `factor` times beyond what the model was trained on. */
+/**
+ * What a text may be as long as. With linear and dynamic scaling `max_position_embeddings` is what the model was trained
+ * on, by custom of transformers, and with yarn it may be.
+ */
 export function stretchedLength(maxPositionEmbeddings: number, { ropeScaling }: RopeConfig): number {
-  return ropeScaling?.type === 'dynamic'
-    ? Math.floor(maxPositionEmbeddings * Math.max(1, ropeScaling.factor))
-    : maxPositionEmbeddings;
+  const stretched = (length: number, factor: number) => Math.max(maxPositionEmbeddings, Math.floor(length * factor));
+  switch (ropeScaling?.type) {
+    case 'linear':
+    case 'dynamic':
+      return stretched(maxPositionEmbeddings, ropeScaling.factor);
+    case 'yarn':
+      return stretched(ropeScaling.originalMaxPositionEmbeddings, ropeScaling.factor);
+    default:
+      return maxPositionEmbeddings;
+  }
 }
 
 /** The object that holds what is not in config.json itself. */

@@ -32,6 +32,18 @@ describe('how a Llama is stretched', () => {
     expect(llama({ rope_scaling: { type: 'dynamic', factor: 0.5 } }).maxPositionEmbeddings).toBe(64);
   });
 
+  it('linear and yarn, which make room too where max_position_embeddings is still that of training', () => {
+    const room = (rope: object) => llama({ rope_scaling: rope }).maxPositionEmbeddings;
+    expect(room({ type: 'linear', factor: 2.5 })).toBe(160);
+    expect(room({ type: 'linear', factor: 0.5 })).toBe(64);
+    expect(room({ type: 'yarn', factor: 4 })).toBe(256);
+    expect(room({ type: 'yarn', factor: 4, original_max_position_embeddings: 64 })).toBe(256); // as Qwen2.5 is stretched
+    expect(room({ type: 'yarn', factor: 4, original_max_position_embeddings: 16 })).toBe(64); // as DeepSeek-V2
+    expect(room({ type: 'yarn', factor: 2, original_max_position_embeddings: 16 })).toBe(64);
+    const keys = { low_freq_factor: 1, high_freq_factor: 4, original_max_position_embeddings: 32 };
+    expect(room({ type: 'llama3', factor: 8, ...keys })).toBe(64); // as Llama 3.2, which counts it already
+  });
+
   it('yarn, with its factor on cosine and sine: given, or the ratio of two', () => {
     const plain = { type: 'yarn', factor: 4, originalMaxPositionEmbeddings: 64, betaFast: 32, betaSlow: 1 };
     expect(scaling({ rope_type: 'yarn', factor: 4, attention_factor: 0.5 })).toEqual({
