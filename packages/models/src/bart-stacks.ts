@@ -45,7 +45,7 @@ abstract class BartStack<L extends Module> extends Module {
     const past = input.cache?.[0]?.length ?? 0;
     const { ids, max } = input.positions ?? positionsFrom(past, batch, tokens, input.inputIds.device);
     const rows: Positions = { ids: ids.to('float32').add(OFFSET).to('int32'), max: max + OFFSET };
-    const places = learnedPositions(who, this.embedPositions, rows);
+    const places = learnedPositions(who, this.embedPositions, rows, OFFSET);
     const words = this.embedTokens.forward(input.inputIds);
     const scaled = this.scale === 1 ? words : words.mul(this.scale);
     const embedded = drop(this.dropout, this.layernormEmbedding.forward(scaled.add(places))); // [B, T, C]

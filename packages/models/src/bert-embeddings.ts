@@ -38,7 +38,7 @@ export class BertEmbeddings extends Module {
     const words = this.wordEmbeddings.forward(input.inputIds);
     const sum = words
       .add(this.tokenTypeEmbeddings.forward(types))
-      .add(learnedPositions('BertModel', this.positionEmbeddings, this.rows(input)));
+      .add(learnedPositions('BertModel', this.positionEmbeddings, this.rows(input), this.firstPosition));
     return drop(this.dropout, this.LayerNorm.forward(sum)); // [B, T, C]
   }
 

@@ -5,12 +5,16 @@ import type { Positions } from './model-input.js';
 /**
  * The learned vectors of positions, `[B, T, C]`.
  *
- * @throws RangeError if a position is beyond the table; `who` is put before it
+ * @param rows - of the table
+ * @param first - the row of a text's first token. Default 0.
+ * @throws RangeError if a row is beyond the table; `who` is put before it
  */
-export function learnedPositions(who: string, table: Embedding, positions: Positions): Tensor {
-  const limit = table.weight.shape[0]!;
-  if (positions.max >= limit) {
-    throw new RangeError(`${who}: texts have at most ${limit} tokens, got position ${positions.max}; truncate them`);
+export function learnedPositions(who: string, table: Embedding, rows: Positions, first = 0): Tensor {
+  const count = table.weight.shape[0]!;
+  if (rows.max >= count) {
+    throw new RangeError(
+      `${who}: texts have at most ${count - first} tokens, got position ${rows.max - first}; truncate them`,
+    );
   }
-  return table.forward(positions.ids);
+  return table.forward(rows.ids);
 }

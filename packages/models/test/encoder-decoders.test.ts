@@ -189,7 +189,9 @@ describe('BART', () => {
 
   it('has room for as many tokens as it says, on each side', async () => {
     const long = Array.from({ length: 21 }, () => 5);
-    await expect(generateFromEncoder(make()(), [long])).rejects.toThrow('BartEncoder: texts have at most');
+    await expect(generateFromEncoder(make()(), [long])).rejects.toThrow(
+      'BartEncoder: texts have at most 20 tokens, got position 20; truncate them',
+    );
     expect(await generateFromEncoder(make()(), [long.slice(1)], { maxNewTokens: 20, eosTokenIds: [] })).toHaveLength(1);
     await expect(generateFromEncoder(make()(), [[5]], { maxNewTokens: 21 })).rejects.toThrow('do not fit');
   });

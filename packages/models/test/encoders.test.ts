@@ -146,7 +146,7 @@ describe('RoBERTa', () => {
     const model = RobertaForMaskedLM.create({ ...SIZES, maxPositionEmbeddings: 6 }, { rng: rng(3) });
     expect(model.forward({ inputIds: ids([1, 2, 3, 4]) }).logits.shape).toEqual([1, 4, 37]);
     expect(() => model.forward({ inputIds: ids([1, 2, 3, 4, 5]) })).toThrow(
-      'BertModel: texts have at most 6 tokens, got position 6; truncate them',
+      'BertModel: texts have at most 4 tokens, got position 4; truncate them',
     );
   });
 });
