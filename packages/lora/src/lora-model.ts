@@ -5,7 +5,7 @@ import { attachAdapter } from './attach.js';
 import { LoraLinear } from './lora-linear.js';
 import { largestDifference, type Probe } from './measure.js';
 import { describeMerge, type MergeReport } from './merge-report.js';
-import { type LoraConfig, type LoraOptions, resolveOptions } from './options.js';
+import { type LoraConfig, type LoraOptions, requireGenerator, resolveOptions } from './options.js';
 import { type AdapterPlan, planAdapter } from './plan.js';
 import { type AdapterReport, describePlan } from './report.js';
 import { SavedModule } from './saved-module.js';
@@ -115,6 +115,7 @@ export class LoraModel<M extends Module = Module> {
     { active = false, trainable = true }: AddAdapterOptions = {},
   ): AdapterReport {
     const config = resolveOptions('addAdapter', options);
+    requireGenerator('addAdapter', options.rng);
     this.#unmergedOnly('addAdapter');
     const plan = planAdapter('addAdapter', this.model, config);
     return this.attach(name, config, plan, { active, trainable, rng: options.rng });

@@ -13,6 +13,7 @@ export type TaskType = 'CAUSAL_LM' | 'FEATURE_EXTRACTION' | 'QUESTION_ANS' | 'SE
 /** Which biases of the base are trained: none, all of them, or those of the layers that get an adapter. */
 export type BiasMode = 'none' | 'all' | 'lora_only';
 
+/** What an adapter is and where it goes. */
 export interface LoraOptions {
   /** Rows of A. Default 8. */
   rank?: number;
@@ -28,6 +29,7 @@ export interface LoraOptions {
   excludeModules?: ModulePattern | readonly ModulePattern[];
   /** Modules of which the adapter has a trainable copy of its own, such as a new head. */
   modulesToSave?: string | readonly string[];
+  /** Written for PEFT; of classification and question answering it also has the model's head trained along. */
   taskType?: TaskType | null;
   /** Scale by alpha / √rank instead (Kalajdzievski 2023, https://arxiv.org/abs/2312.03732). Default false. */
   useRslora?: boolean;
@@ -67,7 +69,7 @@ const TASK_TYPES: readonly (TaskType | null)[] = [
   null,
 ];
 
-/** @throws RangeError that names the option and its rule */
+/** @throws RangeError that names the option and its rule, or lists the options where there is none of a name */
 export function resolveOptions(who: string, options: Omit<LoraOptions, 'rng'>): LoraConfig {
   const { rank = 8, targetModules = 'all-linear', layersToTransform } = options;
   const config: LoraConfig = {
@@ -85,8 +87,22 @@ export function resolveOptions(who: string, options: Omit<LoraOptions, 'rng'>): 
     layersToTransform: layersToTransform === undefined ? null : listOf(layersToTransform),
     layersPattern: listOf(options.layersPattern ?? []),
   };
+  refuseUnknown(who, Object.keys(options), [...Object.keys(config), 'rng']);
   checkConfig(who, config);
   return config;
+}
+
+/** What is passed over in silence, such as PEFT's `r`, would leave an adapter that nobody asked for. */
+function refuseUnknown(who: string, given: readonly string[], known: readonly string[]): void {
+  const unknown = given.find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new RangeError(`${who}: there is no option ${unknown}; expected ${known.join(', ')}`);
+}
+
+/** @throws TypeError where types did not ask for it: without it A would stay zeros, and nothing could be trained */
+export function requireGenerator(who: string, rng: Generator): void {
+  if (typeof rng?.reserve === 'function') return;
+  throw new TypeError(`${who}: A starts at random: expected rng: new Generator(42), got ${typeof rng}`);
 }
 
 function listOf<T extends string | number | RegExp>(value: T | readonly T[]): readonly T[] {

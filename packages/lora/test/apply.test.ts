@@ -205,9 +205,15 @@ describe('applyLora', () => {
     [{ targetModules: [] }, 'targetModules must name a module at least, got an empty list'],
     [{ targetModules: '(q_proj' }, "applyLora: '(q_proj' must be a name or a regular expression"],
     [{ rankPattern: { '[': 1 } }, "applyLora: '[' must be a name or a regular expression"],
+    [
+      { lora_alpha: 16 },
+      'applyLora: there is no option lora_alpha; expected rank, alpha, dropout, bias, targetModules',
+    ],
+    [{ rng: undefined }, 'applyLora: A starts at random: expected rng: new Generator(42), got undefined'],
     [{ adapterName: 'a.b' }, "a name must be of letters, digits, _ and -, got 'a.b'"],
   ])('refuses %j', (options, message) => {
-    expect(() => applyLora(new TinyModel({ width: 4 }), { rng: rng(), ...options })).toThrow(message);
+    const given = { rng: rng(), ...options } as LoraOptions;
+    expect(() => applyLora(new TinyModel({ width: 4 }), given)).toThrow(message);
   });
 
   it('refuses a model that has adapters', () => {

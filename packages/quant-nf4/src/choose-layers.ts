@@ -3,6 +3,7 @@ import { Linear, type Module } from '@burin/nn';
 /** A plain name stands for every module whose dotted name is it or ends in it; a RegExp may match any part. */
 export type LayerPattern = string | RegExp;
 
+/** Which Linears of a model are quantized. */
 export interface LayerChoice {
   /** Which Linears; default: all but those skipped. */
   targetModules?: LayerPattern | readonly LayerPattern[];

@@ -3,6 +3,7 @@ import { quantizeBlockwise8 } from './blockwise-8bit.js';
 import type { FourBitType } from './code-tables.js';
 import { type NestedScales, type OriginalDtype, QuantizedTensor } from './quantized-tensor.js';
 
+/** How numbers become 4 bits. */
 export interface Quantize4bitOptions {
   /** Default `'nf4'`. */
   type?: FourBitType;

@@ -3,7 +3,18 @@ import { chooseLayers, type LayerChoice } from './choose-layers.js';
 import { Linear4bit } from './linear-4bit.js';
 import type { Quantize4bitOptions } from './quantize-4bit.js';
 
+/** How weights are quantized, and which. */
 export interface QuantizeModelOptions extends Quantize4bitOptions, LayerChoice {}
+
+const KNOWN = ['type', 'blockSize', 'doubleQuant', 'targetModules', 'skipModules'];
+
+/** How weights are quantized. @throws RangeError that lists the options where there is none of a name */
+export function formatOf(who: string, options: QuantizeModelOptions): Quantize4bitOptions {
+  const unknown = Object.keys(options).find((name) => !KNOWN.includes(name));
+  if (unknown) throw new RangeError(`${who}: there is no option ${unknown}; expected ${KNOWN.join(', ')}`);
+  const { targetModules: _targets, skipModules: _skips, ...format } = options;
+  return format;
+}
 
 /** What became of one layer. */
 export interface ConvertedLayer {
@@ -32,14 +43,15 @@ export interface ConversionReport {
  * Replaces the Linears of a model by {@link Linear4bit}, in place and one at a time: each float weight is freed before
  * the next layer is touched. Heads, embeddings and weights shared with them stay as they are, unless told otherwise.
  *
- * @throws RangeError if a name or pattern matches nothing, or nothing is left to quantize; the model is then as it was.
+ * @throws RangeError if a name or pattern matches nothing, nothing is left to quantize, or an option is unknown; the model is
+ *   then as it was.
  *   If a weight holds NaN or infinities: its name is in the message, and the layers before it are quantized
  * @example
  * const report = await quantizeModel(model, { doubleQuant: true });
  * console.log(report.text); // 28 layers: 26.5 MB -> 3.6 MB
  */
 export async function quantizeModel(model: Module, options: QuantizeModelOptions = {}): Promise<ConversionReport> {
-  const { targetModules: _targets, skipModules: _skips, ...format } = options;
+  const format = formatOf('quantizeModel', options);
   const { chosen, skipped } = chooseLayers(model, options);
   const layers: ConvertedLayer[] = [];
   for (const [name, linear] of chosen) {

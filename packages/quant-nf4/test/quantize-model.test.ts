@@ -2,7 +2,7 @@ import { Embedding, Linear, Module } from '@burin/nn';
 import { Generator, type Tensor, tensor } from '@burin/tensor';
 import { EXACT, expectClose, seededRandom } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
-import { dequantizeModel, Linear4bit, quantizeModel } from '../src/index.js';
+import { dequantizeModel, Linear4bit, quantizeModel, to4bit } from '../src/index.js';
 
 const rng = new Generator(4);
 
@@ -129,6 +129,10 @@ describe('quantizeModel', () => {
     await expect(quantizeModel(model, { blockSize: 7 })).rejects.toThrow(
       'layers.0.q_proj.weight: quantize4bit: blockSize must be',
     );
+    const options = { quantType: 'fp4' } as object;
+    const unknown = 'there is no option quantType; expected type, blockSize, doubleQuant, targetModules, skipModules';
+    await expect(quantizeModel(model, options)).rejects.toThrow(`quantizeModel: ${unknown}`);
+    expect(() => to4bit(options)).toThrow(`to4bit: ${unknown}`);
     expect(kinds(model)).toEqual([]);
   });
 
