@@ -1,6 +1,6 @@
 import { syncFolder } from './atomic-file.js';
 import { CheckpointError } from './errors.js';
-import { attempt, exists, platform } from './files.js';
+import { attempt, exists, makeFolder, platform } from './files.js';
 import { clearLeftovers, withTemporary } from './leftovers.js';
 
 /** What to do where a folder of the name is there already. */
@@ -13,7 +13,7 @@ export interface RenameOptions {
  * Writes a folder whole or not at all: `fill` writes into a folder aside, every file in it is synced, then it is renamed
  * to `path`. A process that is killed leaves a folder aside that nobody takes for the real one, and the next call clears it.
  *
- * @param path - in a folder that exists
+ * @param path - the folders above it are made where they are not there
  * @param fill - writes files into the folder whose path it is given
  * @throws CheckpointError if `path` is there already and `replace` is not set, or if the disk refuses; what `fill` throws.
  *   `path` is then as it was
@@ -29,7 +29,9 @@ export async function writeFolderAtomic(
 ): Promise<void> {
   const who = 'writeFolderAtomic';
   const { fs, path: paths } = platform(who);
-  await clearLeftovers(who, paths.dirname(paths.resolve(path)), paths.basename(path));
+  const parent = paths.dirname(paths.resolve(path));
+  await makeFolder(parent);
+  await clearLeftovers(who, parent, paths.basename(path));
   if (!options.replace) await refuseExisting(who, path);
   await withTemporary(who, 'new', path, async (temporary) => {
     try {

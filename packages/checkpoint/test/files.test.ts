@@ -160,6 +160,12 @@ describe('writeFolderAtomic', () => {
     expect(await read(join(path, 'deep/a'))).toBe('one');
   });
 
+  it('makes the folders above it', async () => {
+    const path = join(await temporaryFolder(), 'runs/first/model');
+    await writeFolderAtomic(path, fill('one'));
+    expect(await read(join(path, 'b'))).toBe('one');
+  });
+
   it('replaces when told to, else refuses before it writes', async () => {
     const path = join(await temporaryFolder(), 'model');
     await writeFolderAtomic(path, fill('one'));

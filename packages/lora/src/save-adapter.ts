@@ -49,7 +49,7 @@ const STORED_AS: Readonly<Record<DType, SafetensorsDtype>> = {
  * Saves one adapter as PEFT does: `adapter_model.safetensors` and `adapter_config.json`, in a folder that is written whole
  * or not at all. Node only.
  *
- * @param folder - in a folder that exists
+ * @param folder - its path; the folders above it are made where they are not there
  * @returns every file and tensor, with sizes
  * @throws CheckpointError if the adapter has no tensors or a B of zeros (unless `force`), or the folder is there already
  *   (unless `replace`); RangeError if no adapter has the name

@@ -28,6 +28,7 @@ export interface SaveOptions {
  * Writes a folder that transformers reads: config.json, model.safetensors, tokenizer.json, and
  * generation_config.json where the model has one. Whole or not at all.
  *
+ * @param folder - its path; the folders above it are made where they are not there
  * @returns the files of weights with their sizes
  * @throws RangeError if a layer is no plain Linear (4-bit, or with an adapter), since its weight would be left out
  * @throws CheckpointError if the folder is there already or cannot be written
