@@ -112,12 +112,12 @@ function fourColumns<Op>(x: usize, y: usize, length: usize, stride: usize, count
   else storeTail4(y, total, count);
 }
 
-/** What `sum = a + b` lost: (sum − a) − b; 0 where the sum is infinite, so that infinity stays infinity. */
+/** What `sum = a + b` lost: (sum − a) − b; 0 where a sum is infinite or NaN, so that it stays so. */
 // @ts-ignore: decorator
 @inline
 function rounding4(a: v128, b: v128, sum: v128): v128 {
   const lost = f32x4.sub(f32x4.sub(sum, a), b);
-  return v128.and(lost, f32x4.eq(lost, lost));
+  return v128.and(lost, f32x4.lt(f32x4.abs(lost), f32x4.splat(Infinity)));
 }
 
 /** Blocks begin .. end of 1024 elements: the sum of squares of each, in float64 throughout, to `partial`. */

@@ -5,11 +5,11 @@
 import { all4, copySign4, erf4, exp4, gaussian4, log4, madd4, normalCdf4, sigmoid4, tanh4 } from './math';
 import { cos4, sin4 } from './trigonometry';
 
-/** `mask ? x : 0`. */
+/** The slope of x beside a kink: `mask ? slope : 0`, and NaN where x is NaN. */
 // @ts-ignore: decorator
 @inline
-function keep4(x: v128, mask: v128): v128 {
-  return v128.and(x, mask);
+function kinked4(slope: v128, mask: v128, x: v128): v128 {
+  return v128.or(v128.and(slope, mask), f32x4.ne(x, x)); // all ones are a NaN
 }
 
 export class Neg {
@@ -19,7 +19,7 @@ export class Neg {
 
 export class Abs {
   @inline value(x: v128, p: v128): v128 { return f32x4.abs(x); }
-  @inline slope(x: v128, p: v128): v128 { return keep4(copySign4(all4(1.0), x), f32x4.ne(x, all4(0.0))); }
+  @inline slope(x: v128, p: v128): v128 { return kinked4(copySign4(all4(1.0), x), f32x4.ne(x, all4(0.0)), x); }
 }
 
 export class Exp {
@@ -97,7 +97,7 @@ export class Erf {
 
 export class Relu {
   @inline value(x: v128, p: v128): v128 { return f32x4.pmax(x, all4(0.0)); }
-  @inline slope(x: v128, p: v128): v128 { return keep4(all4(1.0), f32x4.gt(x, all4(0.0))); }
+  @inline slope(x: v128, p: v128): v128 { return kinked4(all4(1.0), f32x4.gt(x, all4(0.0)), x); }
 }
 
 export class GeluErf {
@@ -173,12 +173,12 @@ export class PowScalar {
 
 export class ClampMin {
   @inline value(x: v128, p: v128): v128 { return f32x4.pmax(x, p); }
-  @inline slope(x: v128, p: v128): v128 { return keep4(all4(1.0), f32x4.ge(x, p)); }
+  @inline slope(x: v128, p: v128): v128 { return kinked4(all4(1.0), f32x4.ge(x, p), x); }
 }
 
 export class ClampMax {
   @inline value(x: v128, p: v128): v128 { return f32x4.pmin(x, p); }
-  @inline slope(x: v128, p: v128): v128 { return keep4(all4(1.0), f32x4.le(x, p)); }
+  @inline slope(x: v128, p: v128): v128 { return kinked4(all4(1.0), f32x4.le(x, p), x); }
 }
 
 /** `x ^ exponent`, with the exponents that models use done without the scalar library. */

@@ -1,6 +1,6 @@
-import { cat, gelu, maximum, minimum, pow, silu, stack, tensor, where } from '@burin/tensor';
+import { cat, gelu, maximum, minimum, pow, silu, stack, type Tensor, tensor, where } from '@burin/tensor';
 import { checkGradient, type GradientCase } from '@burin/testing';
-import { describe, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 const map = (x: Float64Array, f: (v: number) => number) => x.map(f);
 const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
@@ -100,6 +100,26 @@ describe('operations on two tensors', () => {
       run,
       reference: ([a, b]) => b!.map((v) => f(a![0]!, v)),
     });
+  });
+  /** Gradients of `run`, with one for each element of its result. */
+  const gradientsAt = async (run: (a: Tensor, b: Tensor) => Tensor, a: number[], b: number[]) => {
+    const [x, z] = [a, b].map((values) => tensor(values, undefined, { requiresGrad: true })) as [Tensor, Tensor];
+    run(x, z).sum().backward();
+    return [[...(await x.grad!.data())], [...(await z.grad!.data())]];
+  };
+  it('powers with bases and exponents of 0, and negative bases, have the gradients of PyTorch', async () => {
+    expect(await gradientsAt(pow, [0, 0, 0, -2, -2, Infinity], [0, 1, 2, 2, 0, 0])).toEqual([
+      [0, 1, 0, -4, 0, 0],
+      [0, 0, 0, NaN, NaN, Infinity],
+    ]);
+  });
+  it('equal infinities share the gradient of their maximum and minimum', async () => {
+    for (const run of [maximum, minimum]) {
+      expect(await gradientsAt(run, [Infinity, -Infinity, 1], [Infinity, -Infinity, 1])).toEqual([
+        [0.5, 0.5, 0.5],
+        [0.5, 0.5, 0.5],
+      ]);
+    }
   });
   it('where takes from one or the other, and so does its gradient', async () => {
     const condition = tensor(new Uint8Array([1, 0, 1, 0, 0]));

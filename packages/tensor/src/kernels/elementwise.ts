@@ -37,7 +37,7 @@ export type GateOp = 'silu' | 'geluErf' | 'geluTanh' | 'relu' | 'sigmoid';
 export interface ElementwiseKernels {
   unary(op: UnaryOp, x: DeviceBuffer, y: DeviceBuffer, size: number, parameter: number): void;
 
-  /** `dx = g · f'(x)`. The derivative of relu, abs, clamp at the kink is 0 (clamp: 1 where x equals the bound). */
+  /** `dx = g · f'(x)`. The derivative of relu, abs, clamp at the kink is 0 (clamp: 1 where x equals the bound), at NaN NaN. */
   unaryBackward(op: UnaryOp, x: DeviceBuffer, g: DeviceBuffer, dx: DeviceBuffer, size: number, parameter: number): void;
 
   /**

@@ -77,7 +77,10 @@ export function div(a: Operand, b: Operand): Tensor {
   });
 }
 
-/** `a ** b`, broadcast. The gradient of a tensor exponent is 0 where the base is 0. */
+/**
+ * `a ** b`, broadcast. The gradient of a tensor exponent is 0 where the base is 0 and the power finite, NaN where the base
+ * is negative.
+ */
 export function pow(a: Operand, b: Operand): Tensor {
   if (typeof b === 'number') return powScalar(operand(a, 'pow'), b);
   return scope(() => {
@@ -87,16 +90,17 @@ export function pow(a: Operand, b: Operand): Tensor {
     return record('pow', [x, z], y, [x, z, y], (g, { saved, needs }) => {
       const [x, z, y] = saved as [Tensor, Tensor, Tensor];
       return [
-        needs(0) ? sumTo(g.mul(z).mul(apply('pow', x, z.sub(1))), x.shape) : null,
-        needs(1) ? sumTo(g.mul(y).mul(logOrZero(x)), z.shape) : null,
+        needs(0) ? sumTo(zeroWhereZero(z, g.mul(z).mul(apply('pow', x, z.sub(1)))), x.shape) : null,
+        needs(1) ? sumTo(g.mul(y).mul(zeroWhereZero(x, x.log())), z.shape) : null,
       ];
     });
   });
 }
 
-/** `log x`, but a large finite number instead of −∞ at 0, so that 0 · log 0 is 0. */
-function logOrZero(x: Tensor): Tensor {
-  return x.clampMin(1e-38).log();
+/** 0 where x is 0, else y: for products whose other factor is infinite there. */
+function zeroWhereZero(x: Tensor, y: Tensor): Tensor {
+  const isZero = sub(1, x.sign().abs()).to('uint8'); // 0 for NaN, too
+  return select(isZero, asTensor(0, y), y);
 }
 
 /** The larger of two, broadcast; NaN is passed on. Equal ones share the gradient, as in PyTorch. */
@@ -112,7 +116,8 @@ export function minimum(a: Tensor, b: Tensor): Tensor {
 function extremum(op: 'maximum' | 'minimum', a: Tensor, b: Tensor, half: number): Tensor {
   return widened(op, [a, b], (x, z) =>
     record(op, [x, z], apply(op, x, z), [x, z], (g, { saved, needs }) => {
-      const side = apply('sub', saved[0]!, saved[1]!).sign(); // 1 where a > b, 0 where equal
+      const sign = apply('sub', saved[0]!, saved[1]!).sign(); // 1 where a > b, 0 where equal, NaN for ∞ − ∞:
+      const side = sign.to('int32').to('float32'); // 0 for that, too
       return [
         needs(0) ? sumTo(g.mul(side.mul(half).add(0.5)), x.shape) : null,
         needs(1) ? sumTo(g.mul(side.mul(-half).add(0.5)), z.shape) : null,

@@ -77,7 +77,7 @@ export function gelu(x: Tensor, { approximate = 'none' }: { approximate?: 'none'
   return unary(approximate === 'tanh' ? 'geluTanh' : 'geluErf', x);
 }
 
-/** −1, 0 or 1. Its gradient is 0 everywhere, so none is recorded. */
+/** −1, 0 or 1; NaN for NaN. Its gradient is 0 everywhere, so none is recorded. */
 export function sign(input: Tensor): Tensor {
   return scope(() => {
     const x = widen(input, 'sign');

@@ -145,6 +145,12 @@ describe.each(devices)('unaryBackward on %s', (device) => {
     }
   });
 
+  it.each(ALL.filter((op) => !['neg', 'addScalar', 'mulScalar'].includes(op)))('%s is NaN where x is', async (op) => {
+    const [x, g, dx] = [Float32Array.of(1, NaN, -NaN, 2, NaN), new Float32Array(5).fill(1), dirty(5)];
+    await kernelsOf(device)('unaryBackward', op, x, g, dx, 5, PARAMETER);
+    expect([...dx].map(Number.isNaN)).toEqual([false, true, true, false, true]);
+  });
+
   it('overwrites g where that is asked for', async () => {
     const g = normals(17, 3);
     await expectLikeReference(device, gradientOf(), 'unaryBackward', 'tanh', normals(17, 4), g, g, 17, 0);

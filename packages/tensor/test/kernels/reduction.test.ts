@@ -53,6 +53,14 @@ describe.each(devices)('reduce on %s', (device) => {
     await expectLikeReference(device, EXACT, 'reduce', op, x, dirty(3), 3, 2, 1);
   });
 
+  it('sums to infinity, not to NaN, where float32 ends on the way', async () => {
+    for (const inner of [1, 3, 4, 16, 19]) {
+      const y = dirty(inner);
+      await kernelsOf(device)('reduce', 'sum', new Float32Array(1000 * inner).fill(1e36), y, 1, 1000, inner);
+      expect([...y]).toEqual(new Array(inner).fill(Infinity));
+    }
+  });
+
   it('sums a million numbers with an error that does not grow', async () => {
     const size = 2 ** 20;
     const x = new Float32Array(size).fill(0.1);
