@@ -81,6 +81,7 @@ export function checkArguments(args: TrainingArguments, given: Given): void {
       );
   }
   checkSchedule(args, given);
+  checkLogging(args, given);
   checkFolders(args);
   checkBest(args, given);
 }
@@ -95,6 +96,13 @@ function checkSchedule(args: TrainingArguments, given: Given): void {
   if (args.lrSchedulerType === 'constant' && args.warmupSteps + args.warmupRatio > 0) {
     conflict("lrSchedulerType 'constant' has no warmup", "use 'constant_with_warmup', or leave the warmup out");
   }
+}
+
+/** `loggingSteps` is also what `evalSteps` is by default. */
+function checkLogging({ loggingStrategy, evalStrategy }: TrainingArguments, given: Given): void {
+  const isRead = loggingStrategy === 'steps' || (evalStrategy === 'steps' && given.evalSteps === undefined);
+  if (isRead || given.loggingSteps === undefined) return;
+  conflict(`loggingSteps is given but loggingStrategy is '${loggingStrategy}'`, "set loggingStrategy to 'steps'");
 }
 
 function checkFolders({ outputDir, saveStrategy, resumeFromCheckpoint }: TrainingArguments): void {
@@ -113,8 +121,9 @@ function checkBest(args: TrainingArguments, given: Given): void {
     if (earlyStoppingPatience !== null) {
       conflict('earlyStoppingPatience counts evaluations', "set evalStrategy to 'steps' or 'epoch'");
     }
-    if (given.evalSteps !== undefined)
-      conflict("evalSteps is given but evalStrategy is 'no'", "set evalStrategy to 'steps'");
+  }
+  if (evalStrategy !== 'steps' && given.evalSteps !== undefined) {
+    conflict(`evalSteps is given but evalStrategy is '${evalStrategy}'`, "set evalStrategy to 'steps'");
   }
   if (saveStrategy !== 'steps' && given.saveSteps !== undefined) {
     conflict(`saveSteps is given but saveStrategy is '${saveStrategy}'`, "set saveStrategy to 'steps'");

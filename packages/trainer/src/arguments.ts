@@ -18,7 +18,7 @@ export interface TrainingArguments {
   perDeviceEvalBatchSize: number;
   /** Batches whose gradients make one optimizer step; exact whatever the batches' lengths. Default 1. */
   gradientAccumulationSteps: number;
-  /** Default 5e-5. */
+  /** Default 5e-5. As those of Adam, a setting of the default optimizer: one that is passed in has its own. */
   learningRate: number;
   /** Default 0. Biases and the weights of norms are never decayed. */
   weightDecay: number;
@@ -68,7 +68,7 @@ export interface TrainingArguments {
   labelSmoothingFactor: number;
   /** Recompute activations in the backward pass, where the model has it. Default false. */
   gradientCheckpointing: boolean;
-  /** A checkpoint's folder, or true for the last one in `outputDir`. Default false. */
+  /** A checkpoint's folder, or true for the last one in `outputDir`; the optimizer's settings are then its. Default false. */
   resumeFromCheckpoint: boolean | string;
 }
 

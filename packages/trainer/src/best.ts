@@ -17,8 +17,8 @@ export function noteEvaluation(state: TrainerState, metrics: Metrics, args: Trai
   state.lastMetrics = metrics;
   state.lastEvaluatedStep = state.globalStep;
   const metric = metricOf(metrics, args);
-  const better = state.bestMetric === null || isBetter(metric, state.bestMetric, args, args.earlyStoppingThreshold);
-  if (state.bestMetric === null || isBetter(metric, state.bestMetric, args)) state.bestMetric = metric;
+  const better = isBetter(metric, state.bestMetric, args, args.earlyStoppingThreshold);
+  if (isBetter(metric, state.bestMetric, args)) state.bestMetric = metric;
   state.evaluationsSinceBest = better ? 0 : state.evaluationsSinceBest + 1;
   return args.earlyStoppingPatience !== null && state.evaluationsSinceBest >= args.earlyStoppingPatience;
 }
@@ -27,11 +27,12 @@ export function noteEvaluation(state: TrainerState, metrics: Metrics, args: Trai
 export function noteCheckpoint(state: TrainerState, name: string, args: TrainingArguments): void {
   if (state.lastMetrics === null || state.lastEvaluatedStep !== state.globalStep) return;
   const metric = metricOf(state.lastMetrics, args);
-  const best = state.bestCheckpoint;
-  if (best === null || isBetter(metric, best.metric, args)) state.bestCheckpoint = { name, metric };
+  if (isBetter(metric, state.bestCheckpoint?.metric ?? null, args)) state.bestCheckpoint = { name, metric };
 }
 
-function isBetter(metric: number, than: number, args: TrainingArguments, threshold = 0): boolean {
+/** Any figure is better than none, but one that is NaN or infinite is not: nothing would be better than it afterwards. */
+function isBetter(metric: number, than: number | null, args: TrainingArguments, threshold = 0): boolean {
+  if (than === null || !Number.isFinite(metric)) return Number.isFinite(metric);
   return isGreaterBetter(args) ? metric > than + threshold : metric < than - threshold;
 }
 

@@ -33,9 +33,11 @@ export interface EvaluationOptions<E> {
 
 /**
  * Runs the model over a data set in evaluation mode, without recording gradients. The loss is the sum over all labels that
- * count, divided by their number. A classifier gets accuracy and F1, a language model accuracy of tokens and perplexity.
+ * count, divided by their number. A classifier gets accuracy and F1, a language model accuracy of tokens and perplexity; where
+ * labels are no classes, the loss is all.
  *
  * @throws DataError if there is no example, or no label that counts
+ * @throws TypeError if there is no prediction to give to `computeMetrics`
  */
 export async function evaluateModel<E>(model: TrainableModel, options: EvaluationOptions<E>): Promise<Metrics> {
   const { dataset, collator, batchSize } = options;
@@ -73,7 +75,8 @@ async function runBatch<E>(
     noGrad(() => {
       const { loss, logits } = forward(model, batch, options.device, options.labelSmoothing);
       const { labels } = batch.inputs;
-      const fits = isHostTensor(labels) && `${logits?.shape.slice(0, -1)}` === `${labels.shape}`;
+      const isClasses = isHostTensor(labels) && !(labels.data instanceof Float32Array);
+      const fits = isClasses && `${logits?.shape.slice(0, -1)}` === `${labels.shape}`;
       const labelled = fits ? logits : null; // else accuracy means nothing
       return [
         loss.item(), // reads are enqueued before the scope frees what they read
@@ -90,6 +93,10 @@ async function runBatch<E>(
     numClasses,
   };
 }
+
+const NO_PREDICTIONS =
+  'evaluate: computeMetrics needs predictions: expected logits [..., C] of the model beside labels [...] of whole numbers, ' +
+  'got none; leave it out';
 
 /** What is gathered over the batches. */
 class Sums {
@@ -123,7 +130,10 @@ class Sums {
       throw new DataError('evaluate: a label at least must count: expected one that is not -100, got none');
     }
     const evalLoss = this.loss / this.trained;
-    if (this.predictions.length === 0) return { evalLoss };
+    if (this.predictions.length === 0) {
+      if (computeMetrics) throw new TypeError(NO_PREDICTIONS);
+      return { evalLoss };
+    }
     const prediction: EvalPrediction = {
       predictions: Int32Array.from(this.predictions),
       labels: Int32Array.from(this.labels),

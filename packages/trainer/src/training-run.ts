@@ -58,7 +58,9 @@ export class TrainingRun<M extends TrainableModel, E> {
     model.train();
     const memory = this.#plan();
     const { maxSteps, windowsPerEpoch } = this.#state; // a resumed run may be made longer
-    this.#state = { ...this.#state, ...(await this.#keeper.resume()), maxSteps, windowsPerEpoch };
+    const resumed = await this.#keeper.resume();
+    this.#state = { ...this.#state, ...resumed, maxSteps, windowsPerEpoch };
+    if (resumed) this.#tellLearningRate();
     device.memory.resetPeak();
     await reporter.begin(this.#state);
     this.#began = { at: performance.now(), tokens: this.#state.inputTokens };
@@ -104,6 +106,16 @@ export class TrainingRun<M extends TrainableModel, E> {
     });
     reporter.line(`memory:\n${formatMemory(memory)}`);
     return memory;
+  }
+
+  /** A resumed run goes on with the optimizer's settings of the checkpoint. */
+  #tellLearningRate(): void {
+    const { args, options, reporter } = this.#trainer;
+    const saved = this.#optimizer.paramGroups.map(({ lr, initialLr = lr }) => initialLr);
+    if (options.optimizer || saved.includes(args.learningRate)) return;
+    reporter.line(
+      `learning rate: ${saved[0]}, as in the checkpoint; learningRate ${args.learningRate} is for a new run`,
+    );
   }
 
   async #step(): Promise<void> {

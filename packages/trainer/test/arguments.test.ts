@@ -7,6 +7,7 @@ describe('resolveArguments', () => {
     expect(args).toMatchObject({ learningRate: 5e-5, numTrainEpochs: 3, perDeviceTrainBatchSize: 8, maxGradNorm: 1 });
     expect(args).toMatchObject({ adamBeta1: 0.9, adamBeta2: 0.999, adamEpsilon: 1e-8, lrSchedulerType: 'linear' });
     expect(resolveArguments({ loggingSteps: 7 }).evalSteps).toBe(7);
+    expect(resolveArguments({ loggingSteps: 7, loggingStrategy: 'no', evalStrategy: 'steps' }).evalSteps).toBe(7);
     expect(resolveArguments({ learningRate: undefined }).learningRate).toBe(5e-5);
   });
 
@@ -34,6 +35,18 @@ describe('resolveArguments', () => {
     [{ loadBestModelAtEnd: true }, 'loadBestModelAtEnd needs evaluations to know the best'],
     [{ earlyStoppingPatience: 2 }, "earlyStoppingPatience counts evaluations; set evalStrategy to 'steps' or 'epoch'"],
     [{ evalSteps: 2 }, "evalSteps is given but evalStrategy is 'no'"],
+    [
+      { evalSteps: 2, evalStrategy: 'epoch' },
+      "evalSteps is given but evalStrategy is 'epoch'; set evalStrategy to 'steps'",
+    ],
+    [
+      { loggingSteps: 2, loggingStrategy: 'epoch' },
+      "loggingSteps is given but loggingStrategy is 'epoch'; set loggingStrategy to 'steps'",
+    ],
+    [
+      { loggingSteps: 2, loggingStrategy: 'no', evalStrategy: 'steps', evalSteps: 3 },
+      "loggingSteps is given but loggingStrategy is 'no'",
+    ],
     [{ saveSteps: 2 }, "saveSteps is given but saveStrategy is 'no'"],
     [
       { loadBestModelAtEnd: true, evalStrategy: 'epoch', saveStrategy: 'steps', outputDir: 'a' },

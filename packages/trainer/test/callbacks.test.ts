@@ -1,9 +1,16 @@
-import { crossEntropy } from '@burin/nn';
+import { crossEntropy, mse } from '@burin/nn';
 import { LayerNorm } from '@burin/norm';
 import { SGD } from '@burin/optim-paged';
-import type { Tensor } from '@burin/tensor';
+import { scope, type Tensor } from '@burin/tensor';
 import { expectClose } from '@burin/testing';
-import { type EvalPrediction, type LogEntry, Trainer, type TrainerCallback, type TrainerEvent } from '@burin/trainer';
+import {
+  type EvalPrediction,
+  type HostBatch,
+  type LogEntry,
+  Trainer,
+  type TrainerCallback,
+  type TrainerEvent,
+} from '@burin/trainer';
 import { describe, expect, it } from 'vitest';
 import { decayGroups } from '../src/optimizer.js';
 import { temporaryFolder } from './folders.js';
@@ -79,6 +86,19 @@ describe('callbacks', () => {
     ]);
     expect(Object.keys(logs[0]!)).toEqual(['step', 'epoch', 'loss', 'gradNorm', 'learningRate', 'tokensPerSecond']);
     expect(Object.keys(logs[1]!)).toEqual(['step', 'epoch', 'evalLoss', 'evalAccuracy', 'evalPerplexity']);
+  });
+
+  it('may ask for a checkpoint only where there is a folder', async () => {
+    const callback: TrainerCallback = {
+      onStepEnd({ control }) {
+        control.shouldSave = true;
+      },
+    };
+    const model = new TinyLanguageModel();
+    const trainer = new Trainer({ model, trainDataset, callbacks: [callback], reporter: false });
+    await expect(trainer.train()).rejects.toThrow(
+      'Trainer: a checkpoint was asked for, and there is no folder to write it to; set outputDir',
+    );
   });
 });
 
@@ -201,6 +221,29 @@ describe('evaluation', () => {
     expect([...seen!.labels]).toEqual([3, 4]);
     expect(seen!.predictions).toHaveLength(2);
     expect(seen!.logits).toBeNull();
+  });
+
+  it('of numbers that are no classes is the loss, and has nothing for computeMetrics', async () => {
+    class Regression extends TinyClassifier {
+      override forward({ inputIds, labels }: { inputIds: Tensor; labels: Tensor }) {
+        return scope(() => {
+          const { logits } = super.forward({ inputIds });
+          const values = logits.narrow(1, 0, 1); // [B, 1]
+          return { loss: mse(values.reshape([-1]), labels), logits: values };
+        });
+      }
+    }
+    const collator = (values: readonly number[]): HostBatch => ({
+      inputs: {
+        inputIds: { data: new Int32Array(values.length), shape: [values.length, 1] },
+        labels: { data: Float32Array.from(values), shape: [values.length] },
+      },
+    });
+    const options = { model: new Regression(), evalDataset: [2.5, -1], collator, reporter: false as const };
+    expect(Object.keys(await new Trainer(options).evaluate())).toEqual(['evalLoss']);
+    await expect(new Trainer({ ...options, computeMetrics: () => ({}) }).evaluate()).rejects.toThrow(
+      'evaluate: computeMetrics needs predictions: expected logits [..., C] of the model beside labels [...]',
+    );
   });
 
   it('says what is missing', async () => {

@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Dropout, type Linear } from '@burin/nn';
 import { SGD } from '@burin/optim-paged';
 import { Generator } from '@burin/tensor';
-import { findLastCheckpoint, Trainer, type TrainingOptions } from '@burin/trainer';
+import { findLastCheckpoint, lineReporter, Trainer, type TrainingOptions } from '@burin/trainer';
 import { describe, expect, it } from 'vitest';
 import { readCheckpoint, temporaryFolder } from './folders.js';
 import { countingTexts, TinyLanguageModel, weightsOf } from './tiny-model.js';
@@ -75,6 +75,17 @@ describe('promise 6: resume is resume', () => {
     await expect(train(parts, {}, [failAfter(12)])).rejects.toThrow('power cut');
     expect(await findLastCheckpoint(parts)).toBe(`${parts}/checkpoint-10`);
     expect(await train(parts, { resumeFromCheckpoint: true }, [])).toEqual(expected);
+  });
+
+  it("goes on with the checkpoint's learning rate, and says so where the argument is another", async () => {
+    const outputDir = temporaryFolder();
+    await newTrainer({ outputDir, maxSteps: 4 }).train();
+    const lines: string[] = [];
+    const reporter = lineReporter((text) => void lines.push(text));
+    await newTrainer({ outputDir, resumeFromCheckpoint: true }, { reporter }).train();
+    expect(lines.filter((line) => line.startsWith('learning rate'))).toEqual([]);
+    await newTrainer({ outputDir, resumeFromCheckpoint: true, learningRate: 0.5 }, { reporter }).train();
+    expect(lines).toContain('learning rate: 0.02, as in the checkpoint; learningRate 0.5 is for a new run');
   });
 
   it('writes a checkpoint again that is there already', async () => {
@@ -168,6 +179,44 @@ describe('promise 12: best and last are kept', () => {
     expect(seen[6]).toEqual(['checkpoint-12', 'checkpoint-4']);
   });
 
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('takes no evaluation of %d for the best', async (first) => {
+    const scores = [first, 1, 3, 2];
+    const args: TrainingOptions = {
+      outputDir: temporaryFolder(),
+      metricForBestModel: 'score',
+      loadBestModelAtEnd: true,
+    };
+    const trainer = newTrainer(args, { computeMetrics: () => ({ score: scores.shift()! }) });
+    expect((await trainer.train()).bestCheckpoint).toBe(`${args.outputDir}/checkpoint-12`);
+  });
+
+  it('keeps what it writes, and removes what an earlier run left at later steps', async () => {
+    const outputDir = temporaryFolder();
+    await newTrainer({ outputDir }).train();
+    const resumeFromCheckpoint = `${outputDir}/checkpoint-4`;
+    await newTrainer({ outputDir, resumeFromCheckpoint, maxSteps: 8, saveTotalLimit: 2 }).train();
+    expect(readdirSync(outputDir).sort()).toEqual(['checkpoint-4', 'checkpoint-8']);
+  });
+
+  it('leaves folders alone that are named like a checkpoint and are none', async () => {
+    const outputDir = temporaryFolder();
+    mkdirSync(join(outputDir, 'checkpoint-1'));
+    writeFileSync(join(outputDir, 'checkpoint-1', 'adapter_model.safetensors'), '');
+    await newTrainer({ outputDir, saveTotalLimit: 1 }).train();
+    expect(readdirSync(outputDir)).toContain('checkpoint-1');
+  });
+
+  it.each([false, true])('forgets a best checkpoint in another folder, one of the same name here %s', async (taken) => {
+    const [first, outputDir] = [temporaryFolder(), temporaryFolder()];
+    const settings = (scores: number[]) => ({ computeMetrics: () => ({ score: scores.shift()! }) });
+    const args: TrainingOptions = { metricForBestModel: 'score', loadBestModelAtEnd: true };
+    await newTrainer({ ...args, outputDir: first, maxSteps: 8 }, settings([3, 2])).train();
+    if (taken) await newTrainer({ ...args, outputDir, maxSteps: 4 }, settings([9])).train();
+    const resumeFromCheckpoint = `${first}/checkpoint-8`;
+    const { bestCheckpoint } = await newTrainer({ ...args, outputDir, resumeFromCheckpoint }, settings([1, 2])).train();
+    expect(bestCheckpoint).toBe(`${outputDir}/checkpoint-14`);
+  });
+
   it('loads the best at the end only where that is asked for', async () => {
     const run = async (loadBestModelAtEnd: boolean) => {
       const scores = [1, 3, 2, 2];
@@ -224,6 +273,8 @@ describe('what is in a checkpoint', () => {
     await newTrainer({ outputDir }).train();
     rmSync(join(outputDir, 'checkpoint-14', 'trainer_state.json'));
     expect(await findLastCheckpoint(outputDir)).toBe(`${outputDir}/checkpoint-12`);
+    await newTrainer({ outputDir, maxSteps: 4, saveTotalLimit: 4 }).train();
+    expect(readdirSync(outputDir).sort()).toEqual(['checkpoint-12', 'checkpoint-4', 'checkpoint-8']);
     expect(await findLastCheckpoint(join(outputDir, 'none'))).toBeNull();
     expect(await findLastCheckpoint(temporaryFolder())).toBeNull();
   });

@@ -20,7 +20,7 @@ import { readInto, toWrite, trainedTensors } from './tensors.js';
 
 /** Of a checkpoint's files, the one that makes it one. */
 export const STATE_FILE = 'trainer_state.json';
-const OPTIMIZER_FILE = 'optimizer.safetensors';
+export const OPTIMIZER_FILE = 'optimizer.safetensors';
 const WHOLE_MODEL_FILE = 'model.safetensors';
 const TRAINED_FILE = 'trained.safetensors'; // where some parameters are frozen: no other program should take it for a model
 const VERSION = 1;
@@ -71,6 +71,17 @@ export async function loadWeights(path: string, model: Module): Promise<void> {
 
 /** Reads all but the weights. @throws CheckpointError if the folder is no checkpoint, or of another version */
 export async function readSnapshot(path: string): Promise<RunSnapshot> {
+  const { optimizer: index, state, data, scheduler, generators } = await readStateFile(path);
+  const optimizer = await withFile(`${path}/${OPTIMIZER_FILE}`, (file) => joinOptimizerState(index, file));
+  return { state, data, scheduler, generators, optimizer };
+}
+
+/** Where the run was. @throws CheckpointError as `readSnapshot` */
+export async function readState(path: string): Promise<TrainerState> {
+  return (await readStateFile(path)).state;
+}
+
+async function readStateFile(path: string): Promise<StateFile> {
   if (!(await exists(`${path}/${STATE_FILE}`))) {
     throw new CheckpointError(
       `resumeFromCheckpoint: ${path} must be a checkpoint: expected ${STATE_FILE} in it, got none`,
@@ -81,9 +92,7 @@ export async function readSnapshot(path: string): Promise<RunSnapshot> {
   if (version !== VERSION) {
     throw new CheckpointError(`${path}/${STATE_FILE}: version must be ${VERSION}, got ${String(version)}`);
   }
-  const { optimizer: index, state, data, scheduler, generators } = raw as StateFile;
-  const optimizer = await withFile(`${path}/${OPTIMIZER_FILE}`, (file) => joinOptimizerState(index, file));
-  return { state, data, scheduler, generators, optimizer };
+  return raw as StateFile;
 }
 
 /** @throws RangeError naming each setting that differs from the first run's */

@@ -1,5 +1,5 @@
 import { exists, listFolder, recoverFolder, removeFolder } from '@burin/checkpoint';
-import { STATE_FILE } from './checkpoint.js';
+import { OPTIMIZER_FILE, STATE_FILE } from './checkpoint.js';
 
 const NAME = /^checkpoint-(\d+)$/;
 
@@ -7,11 +7,17 @@ export function checkpointName(step: number): string {
   return `checkpoint-${step}`;
 }
 
-/** Names of the checkpoints in a folder, oldest first: those that are whole, and what is left of some being removed. */
+/**
+ * Names of the checkpoints in a folder, by step: those that are whole, and what is left of some being removed. Folders that
+ * others named so are neither.
+ */
 async function listCheckpoints(folder: string): Promise<{ whole: string[]; partial: string[] }> {
   const names = (await listFolder(folder)).filter((name) => NAME.test(name));
   const [whole, partial]: [string[], string[]] = [[], []];
-  for (const name of names) ((await exists(`${folder}/${name}/${STATE_FILE}`)) ? whole : partial).push(name);
+  for (const name of names) {
+    if (await exists(`${folder}/${name}/${STATE_FILE}`)) whole.push(name);
+    else if (await exists(`${folder}/${name}/${OPTIMIZER_FILE}`)) partial.push(name);
+  }
   return { whole: whole.sort((a, b) => stepOf(a) - stepOf(b)), partial };
 }
 
@@ -34,13 +40,20 @@ export async function findLastCheckpoint(folder: string): Promise<string | null>
 }
 
 /**
- * Removes the oldest checkpoints until `limit` are left, but never the newest, nor the best, which is kept besides.
+ * Removes the oldest checkpoints until `limit` are left, but never the newest, nor the best, which is kept besides. Those of
+ * later steps than the newest are of an earlier run, and go first.
  *
  * @returns the names that were removed
  */
-export async function pruneCheckpoints(folder: string, limit: number, best: string | null): Promise<string[]> {
+export async function pruneCheckpoints(
+  folder: string,
+  limit: number,
+  { newest, best }: { newest: string; best: string | null },
+): Promise<string[]> {
   const { whole, partial } = await listCheckpoints(folder);
-  const old = whole.slice(0, Math.max(0, whole.length - limit)).filter((name) => name !== best);
+  const isLater = (name: string) => stepOf(name) > stepOf(newest);
+  const byAge = [...whole.filter(isLater), ...whole.filter((name) => !isLater(name))];
+  const old = byAge.slice(0, Math.max(0, byAge.length - limit)).filter((name) => name !== best);
   for (const name of old) await removeFolder(`${folder}/${name}/${STATE_FILE}`); // first what makes it one
   for (const name of [...old, ...partial]) await removeFolder(`${folder}/${name}`);
   return old;

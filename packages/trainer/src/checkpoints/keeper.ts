@@ -1,4 +1,4 @@
-import { CheckpointError, makeFolder } from '@burin/checkpoint';
+import { CheckpointError, exists, makeFolder } from '@burin/checkpoint';
 import type { LearningRateScheduler } from '@burin/optim-paged';
 import type { Generator } from '@burin/tensor';
 import type { TrainingArguments } from '../arguments.js';
@@ -7,8 +7,15 @@ import type { DataSettings } from '../data/feed.js';
 import { generatorStates, restoreGenerators } from '../generators.js';
 import type { TrainableModel } from '../model.js';
 import type { TrainerOptimizer } from '../optimizer.js';
-import type { TrainerState } from '../state.js';
-import { checkDataSettings, loadWeights, readSnapshot, writeCheckpointFolder } from './checkpoint.js';
+import type { BestCheckpoint, TrainerState } from '../state.js';
+import {
+  checkDataSettings,
+  loadWeights,
+  readSnapshot,
+  readState,
+  STATE_FILE,
+  writeCheckpointFolder,
+} from './checkpoint.js';
 import { checkpointName, findLastCheckpoint, pruneCheckpoints } from './folders.js';
 
 /** What a checkpoint is made of. */
@@ -35,6 +42,9 @@ export class CheckpointKeeper {
   /** Writes one of this moment; old ones are removed once it is whole. @returns its path */
   async save(state: TrainerState): Promise<string> {
     const { model, args, optimizer, scheduler, generators, data, saveExtra } = this.#parts;
+    if (args.outputDir === '') {
+      throw new RangeError('Trainer: a checkpoint was asked for, and there is no folder to write it to; set outputDir');
+    }
     const name = checkpointName(state.globalStep);
     const path = `${args.outputDir}/${name}`;
     await makeFolder(args.outputDir);
@@ -49,7 +59,8 @@ export class CheckpointKeeper {
     await writeCheckpointFolder(path, model, snapshot, saveExtra);
     this.last = path;
     if (args.saveTotalLimit !== null) {
-      await pruneCheckpoints(args.outputDir, args.saveTotalLimit, state.bestCheckpoint?.name ?? null);
+      const best = state.bestCheckpoint?.name ?? null;
+      await pruneCheckpoints(args.outputDir, args.saveTotalLimit, { newest: name, best });
     }
     return path;
   }
@@ -71,7 +82,7 @@ export class CheckpointKeeper {
     optimizer.loadStateDict(snapshot.optimizer);
     scheduler.loadStateDict(snapshot.scheduler);
     this.last = path;
-    return snapshot.state;
+    return { ...snapshot.state, bestCheckpoint: await this.#bestHere(snapshot.state) };
   }
 
   /** Goes back to the weights of the best checkpoint. @returns its path, or null if there is none */
@@ -83,6 +94,14 @@ export class CheckpointKeeper {
 
   pathOf(name: string | undefined): string | null {
     return name === undefined ? null : `${this.#parts.args.outputDir}/${name}`;
+  }
+
+  /** The best checkpoint so far, if it is in `outputDir`: a run that goes on in another folder leaves it behind. */
+  async #bestHere({ bestCheckpoint: best }: TrainerState): Promise<BestCheckpoint | null> {
+    const path = this.pathOf(best?.name);
+    if (best === null || !(await exists(`${path}/${STATE_FILE}`))) return null;
+    const { bestCheckpoint: own } = await readState(path!);
+    return own?.name === best.name && own.metric === best.metric ? best : null; // else another run's
   }
 
   async #pathToResume(): Promise<string | null> {
