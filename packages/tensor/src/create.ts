@@ -1,8 +1,8 @@
 import { type DeviceLike, resolveDevice } from './devices.js';
-import { BYTES, checkDtype, type DType } from './dtype.js';
+import { BYTES, checkDtype, type DType, isFloating } from './dtype.js';
 import { DtypeError, ShapeError } from './errors.js';
 import { cast } from './ops/movement.js';
-import { checkShape, type Shape, sizeOf } from './shape.js';
+import { checkedShape, type Shape, sizeOf } from './shape.js';
 import { Storage } from './storage.js';
 import { Tensor } from './tensor.js';
 
@@ -36,8 +36,7 @@ export function tensor(data: NestedNumbers | TypedArray, shape?: Shape, options:
   const inferred: number[] = [];
   const flat = isTypedArray(data) ? data : Float64Array.from(flattenNested(data, inferred));
   if (isTypedArray(data)) inferred.push(data.length);
-  const to = shape ?? inferred;
-  checkShape(to, 'tensor');
+  const to = checkedShape(shape ?? inferred, 'tensor');
   if (sizeOf(to) !== flat.length) {
     throw new ShapeError(`tensor: [${to}] holds ${sizeOf(to)} elements, got ${flat.length}`);
   }
@@ -96,7 +95,7 @@ function flattenNested(data: NestedNumbers, shape: number[], depth = 0, flat: nu
   if (flat.length === 0 && shape.length === depth) shape.push(data.length);
   if (shape[depth] !== data.length) {
     throw new ShapeError(
-      `tensor: the nesting is ragged: expected ${shape[depth]} at depth ${depth}, got ${data.length}`,
+      `tensor: the nesting is ragged: expected ${shape[depth] ?? 'a number'} at depth ${depth}, got ${data.length}`,
     );
   }
   for (const item of data as readonly NestedNumbers[]) flattenNested(item, shape, depth + 1, flat);
@@ -105,10 +104,10 @@ function flattenNested(data: NestedNumbers, shape: number[], depth = 0, flat: nu
 
 /** A tensor of `value`. */
 export function full(shape: Shape, value: number, options: TensorOptions = {}): Tensor {
-  checkShape(shape, 'full');
+  const to = checkedShape(shape, 'full');
   const { dtype = 'float32' } = options;
   checkDtype(dtype, 'full');
-  const made = Tensor.allocate(shape, dtype, resolveDevice(options.device));
+  const made = Tensor.allocate(to, dtype, resolveDevice(options.device));
   return withGradient(made.fill_(value), options);
 }
 
@@ -127,11 +126,11 @@ export function ones(shape: Shape, options: TensorOptions = {}): Tensor {
  * it is filled. For weights that a file will fill, or that are replaced before.
  */
 export function empty(shape: Shape, options: TensorOptions = {}): Tensor {
-  checkShape(shape, 'empty');
+  const to = checkedShape(shape, 'empty');
   const { dtype = 'float32' } = options;
   checkDtype(dtype, 'empty');
-  const storage = new Storage(resolveDevice(options.device), sizeOf(shape) * BYTES[dtype], dtype, { deferred: true });
-  return withGradient(new Tensor(storage, shape, dtype), options);
+  const storage = new Storage(resolveDevice(options.device), sizeOf(to) * BYTES[dtype], dtype, { deferred: true });
+  return withGradient(new Tensor(storage, to, dtype), options);
 }
 
 /** `start, start + step, ...` below `end`, int32 unless told otherwise. */
@@ -153,13 +152,13 @@ export function fromBytes(
   dtype: DType,
   options: Omit<TensorOptions, 'dtype'> = {},
 ): Tensor {
-  checkShape(shape, 'fromBytes');
+  const to = checkedShape(shape, 'fromBytes');
   checkDtype(dtype, 'fromBytes');
-  const expected = sizeOf(shape) * BYTES[dtype];
+  const expected = sizeOf(to) * BYTES[dtype];
   if (bytes.byteLength !== expected) {
     throw new ShapeError(`fromBytes: ${dtype} [${shape}] takes ${expected} bytes, got ${bytes.byteLength}`);
   }
-  const made = Tensor.allocate(shape, dtype, resolveDevice(options.device));
+  const made = Tensor.allocate(to, dtype, resolveDevice(options.device));
   made.device.write(made.storage.buffer, bytes);
   return withGradient(made, options);
 }
@@ -178,6 +177,10 @@ export async function toDevice(source: Tensor, device: DeviceLike): Promise<Tens
 }
 
 function withGradient(made: Tensor, { requiresGrad = false }: TensorOptions): Tensor {
+  if (requiresGrad && !isFloating(made.dtype)) {
+    made.dispose();
+    throw new DtypeError(`requiresGrad: only floating-point tensors have gradients, got ${made.dtype}`);
+  }
   made.requiresGrad = requiresGrad;
   return made;
 }

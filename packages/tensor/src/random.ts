@@ -2,7 +2,7 @@ import { record } from './autograd.js';
 import { type DeviceLike, resolveDevice } from './devices.js';
 import type { RandomStream } from './kernels/random.js';
 import { widened } from './ops/operand.js';
-import { checkShape, type Shape } from './shape.js';
+import { checkedShape, type Shape } from './shape.js';
 import { Tensor } from './tensor.js';
 
 /** Everything that decides what a Generator gives next: plain numbers, fit for a checkpoint file. */
@@ -67,21 +67,19 @@ export class Generator {
   private readonly seed: number;
   private offset: number;
 
-  /** @throws RangeError if the seed is not a whole number from 0 to 2⁵³ − 1 */
+  /** @throws RangeError if the seed or the offset is not a whole number from 0 to 2⁵³ − 1 */
   constructor(seed: number, offset = 0) {
-    if (!Number.isSafeInteger(seed) || seed < 0) {
-      throw new RangeError(`Generator: the seed must be a whole number from 0 to 2^53 - 1, got ${seed}`);
-    }
-    this.seed = seed;
-    this.offset = offset;
+    this.seed = wholeNumber('seed', seed);
+    this.offset = wholeNumber('offset', offset);
   }
 
   get state(): GeneratorState {
     return { seed: this.seed, offset: this.offset };
   }
 
+  /** @throws RangeError as the constructor, where the state is not one */
   static fromState({ seed, offset }: GeneratorState): Generator {
-    return new Generator(seed, offset);
+    return new Generator(seed, wholeNumber('offset', offset));
   }
 
   /** Puts the place in the stream back to where `state` was taken; the seed must be the same. */
@@ -89,7 +87,7 @@ export class Generator {
     if (state.seed !== this.seed) {
       throw new RangeError(`Generator: this state is of seed ${state.seed}, the generator's is ${this.seed}`);
     }
-    this.offset = state.offset;
+    this.offset = wholeNumber('offset', state.offset);
   }
 
   /** Takes the next `count` numbers out of the stream: a kernel that is given the result draws them. */
@@ -107,6 +105,11 @@ export class Generator {
       offsetHigh: Math.floor(at / 2 ** 32),
     };
   }
+}
+
+function wholeNumber(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new RangeError(`Generator: the ${name} must be a whole number from 0 to 2^53 - 1, got ${value}`);
 }
 
 /** What random tensors are drawn with. */
@@ -127,9 +130,9 @@ export function rand(
   shape: Shape,
   { rng, device, low = 0, high = 1 }: RandomOptions & { low?: number; high?: number },
 ): Tensor {
-  checkShape(shape, 'rand');
+  const to = checkedShape(shape, 'rand');
   checkGenerator(rng, 'rand');
-  const y = Tensor.allocate(shape, 'float32', resolveDevice(device));
+  const y = Tensor.allocate(to, 'float32', resolveDevice(device));
   y.device.kernels.uniform(y.storage.buffer, y.size, low, high, rng.reserve(y.size));
   return y;
 }
@@ -139,9 +142,9 @@ export function randn(
   shape: Shape,
   { rng, device, mean = 0, std = 1 }: RandomOptions & { mean?: number; std?: number },
 ): Tensor {
-  checkShape(shape, 'randn');
+  const to = checkedShape(shape, 'randn');
   checkGenerator(rng, 'randn');
-  const y = Tensor.allocate(shape, 'float32', resolveDevice(device));
+  const y = Tensor.allocate(to, 'float32', resolveDevice(device));
   y.device.kernels.normal(y.storage.buffer, y.size, mean, std, rng.reserve(y.size));
   return y;
 }

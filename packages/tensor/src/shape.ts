@@ -34,14 +34,15 @@ export function checkList(list: readonly number[], who: string): void {
   );
 }
 
-/** Checks that `shape` holds whole numbers of 0 or more. */
-export function checkShape(shape: Shape, who: string): void {
+/** A copy of `shape`, which its owner may change; checked to hold whole numbers of 0 or more. */
+export function checkedShape(shape: Shape, who: string): Shape {
   checkList(shape, who);
   for (const length of shape) {
     if (!Number.isSafeInteger(length) || length < 0) {
       throw new ShapeError(`${who}: a shape holds whole numbers of 0 or more, got [${shape}]`);
     }
   }
+  return [...shape];
 }
 
 /** An axis counted from the end if negative. */

@@ -8,6 +8,7 @@ import {
   fromBytes,
   full,
   Generator,
+  ones,
   rand,
   randn,
   randperm,
@@ -45,6 +46,7 @@ describe('tensor', () => {
   it('refuses ragged nesting, wrong sizes, values that do not fit and other arrays', () => {
     expect(() => tensor([[1, 2], [3]])).toThrow('tensor: the nesting is ragged: expected 2 at depth 1, got 1');
     expect(() => tensor([[1], 2] as never)).toThrow('tensor: the nesting is ragged at depth 1');
+    expect(() => tensor([1, [2, 3]])).toThrow('the nesting is ragged: expected a number at depth 1, got 2');
     expect(() => tensor([1, 2], [3])).toThrow('tensor: [3] holds 3 elements, got 2');
     expect(() => tensor([1.5], undefined, { dtype: 'int32' })).toThrow(
       'int32 holds whole numbers of its range, got 1.5 at 0',
@@ -84,6 +86,21 @@ describe('tensor', () => {
     expect(() => zeros([1], { device: 'tpu' as never })).toThrow(
       "expected 'cpu', 'gpu' or an opened Device, got 'tpu'",
     );
+  });
+  it('has a shape of its own', () => {
+    const shape = [2, 3];
+    const options = { rng: new Generator(1) };
+    const made = [tensor(new Float32Array(6), shape), full(shape, 1), empty(shape), rand(shape, options)];
+    made.push(fromBytes(new Uint8Array(24), shape, 'float32'), randn(shape, options), ones([1, 3]).expand(shape));
+    shape[0] = 9;
+    for (const x of made) expect(x.shape).toEqual([2, 3]);
+  });
+  it('has no gradient where elements are not floating-point', () => {
+    const before = cpu().memory.liveBuffers;
+    expect(() => tensor(new Int32Array([1]), [1], { requiresGrad: true })).toThrow(
+      'requiresGrad: only floating-point tensors have gradients, got int32',
+    );
+    expect(cpu().memory.liveBuffers).toBe(before);
   });
   it('keeps shapes with a length of 0', async () => {
     expect((await zeros([0, 3]).data()).length).toBe(0);
@@ -138,6 +155,9 @@ describe('Generator', () => {
   });
   it('refuses a seed that is not a whole number', () => {
     expect(() => new Generator(-1)).toThrow('the seed must be a whole number from 0 to 2^53 - 1, got -1');
+    expect(() => new Generator(1, 0.5)).toThrow('the offset must be a whole number from 0 to 2^53 - 1, got 0.5');
+    expect(() => Generator.fromState({ seed: 1 } as never)).toThrow('the offset must be a whole number');
+    expect(() => new Generator(1).restore({ seed: 1 } as never)).toThrow('the offset must be a whole number');
   });
   it('permutes: each index once', async () => {
     const order = await randperm(100, new Generator(1));
@@ -156,6 +176,8 @@ describe('in place', () => {
     x.assign_(tensor([9]), 0, 1);
     expect([...(await x.data())]).toEqual([3, 9, 5]);
     expect(() => x.assign_(tensor([9, 9]), 0, 2)).toThrow('[2] does not lie inside [3] at 2 of axis 0');
+    expect(() => x.assign_(tensor([9]), 0, NaN)).toThrow('[1] does not lie inside [3] at NaN of axis 0');
+    expect(() => x.assign_(tensor([9]), 0, 0.5)).toThrow('at 0.5 of axis 0');
     const recorded = tensor([1], undefined, { requiresGrad: true }).mul(2);
     expect(() => recorded.add_(tensor([1]))).toThrow(
       'add_: a tensor that an operation recorded is not changed in place',

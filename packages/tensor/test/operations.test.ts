@@ -191,6 +191,11 @@ describe('reductions', () => {
       reference: ([x]) => reduce(x!, kept, Math.min, Infinity),
     });
   });
+  it('over no axes are a copy', async () => {
+    const x = tensor(3);
+    x.sum().mul_(2);
+    expect(await x.item()).toBe(3);
+  });
 });
 
 describe('softmax', () => {
@@ -227,6 +232,13 @@ describe('movement', () => {
     walk([]);
     return out;
   };
+  it('refuses lengths left open and axes in the wrong order', () => {
+    expect(() => tensor([1, 2]).expand([-1, 2])).toThrow(
+      'expand: a shape holds whole numbers of 0 or more, got [-1,2]',
+    );
+    expect(() => tensor([1, 2]).expand([-1, -1, 2])).toThrow('got [-1,-1,2]');
+    expect(() => tensor([[[1, 2]]]).flatten(2, 1)).toThrow('flatten: axis 2 must not come after axis 1 of [1,1,2]');
+  });
   it('permute, transpose, expand, narrow, reshape', async () => {
     await checkGradient({
       shapes: [[2, 3, 4]],

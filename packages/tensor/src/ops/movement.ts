@@ -5,6 +5,7 @@ import { scope } from '../scope.js';
 import {
   broadcastShapes,
   broadcastStrides,
+  checkedShape,
   checkList,
   inferShape,
   resolveAxis,
@@ -29,6 +30,7 @@ export function flatten(x: Tensor, start = 0, end = -1): Tensor {
   if (x.shape.length === 0) return reshape(x, [1]);
   const from = resolveAxis(start, x.shape.length, 'flatten');
   const to = resolveAxis(end, x.shape.length, 'flatten');
+  if (to < from) throw new ShapeError(`flatten: axis ${start} must not come after axis ${end} of [${x.shape}]`);
   const joined = sizeOf(x.shape.slice(from, to + 1));
   return reshape(x, [...x.shape.slice(0, from), joined, ...x.shape.slice(to + 1)]);
 }
@@ -80,7 +82,8 @@ export function expand(x: Tensor, shape: Shape): Tensor {
   checkTensor(x, 'expand');
   checkList(shape, 'expand');
   const shift = shape.length - x.shape.length;
-  const to = shape.map((length, axis) => (length === -1 && axis >= shift ? x.shape[axis - shift]! : length));
+  const lengths = shape.map((length, axis) => (length === -1 && axis >= shift ? x.shape[axis - shift]! : length));
+  const to = checkedShape(lengths, 'expand');
   if (!sameShape(broadcastShapes(x.shape, to, 'expand'), to)) {
     throw new ShapeError(`expand: [${x.shape}] does not expand to [${to}]`);
   }
@@ -210,7 +213,8 @@ export function assign_(x: Tensor, source: Tensor, axis: number, start: number):
   const at = resolveAxis(axis, x.shape.length, 'assign_');
   if (source.dtype !== x.dtype) throw new DtypeError(`assign_: expected ${x.dtype}, got ${source.dtype}`);
   const length = source.shape[at] ?? 0;
-  if (!sameShape(source.shape, x.shape.with(at, length)) || start < 0 || start + length > x.shape[at]!) {
+  const fits = Number.isInteger(start) && start >= 0 && start + length <= x.shape[at]!;
+  if (!fits || !sameShape(source.shape, x.shape.with(at, length))) {
     throw new ShapeError(`assign_: [${source.shape}] does not lie inside [${x.shape}] at ${start} of axis ${axis}`);
   }
   const strides = stridesOf(x.shape);

@@ -144,7 +144,7 @@ function reduce(op: ReduceOp, x: Tensor, axes: readonly number[]): Tensor {
     last = first;
   }
   if (y !== x) return y;
-  return noGrad(() => (op === 'sumAbs' ? x.abs() : op === 'sumSquares' ? x.square() : x.detach()));
+  return noGrad(() => (op === 'sumAbs' ? x.abs() : op === 'sumSquares' ? x.square() : x.clone()));
 }
 
 function asShape(x: Tensor, shape: Shape): Tensor {
