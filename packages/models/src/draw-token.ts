@@ -19,7 +19,7 @@ function exponentials(logits: ArrayLike<number>) {
   for (let i = 0; i < values.length; i++) if (values[i]! > max) max = values[i]!;
   let sum = 0;
   for (let i = 0; i < values.length; i++) {
-    values[i] = Math.exp(values[i]! - max);
+    values[i] = values[i] === max ? 1 : Math.exp(values[i]! - max); // also of Infinity, by which a processor forces a token
     sum += values[i]!;
   }
   return { values, max, sum };

@@ -42,17 +42,17 @@ type Kind = (reader: ConfigReader, key: string) => unknown;
 
 const whole: Kind = (reader, key) => reader.integer(key, undefined, 0);
 const positive: Kind = (reader, key) => reader.positive(key);
-const share: Kind = (reader, key) => reader.nonNegative(key);
+const nonNegative: Kind = (reader, key) => reader.nonNegative(key);
 const yes: Kind = (reader, key) => reader.boolean(key, false);
 const ids: Kind = (reader, key) => tokenIds(reader, key);
 
 /** The keys that are read, in transformers' names, and what each holds. */
 const READ: Readonly<Record<string, readonly [option: keyof GenerationDefaults, kind: Kind]>> = {
   do_sample: ['doSample', yes],
-  temperature: ['temperature', positive],
+  temperature: ['temperature', nonNegative], // 0 stands in files that do not sample; sampling refuses it
   top_k: ['topK', (reader, key) => reader.integer(key, undefined, 0) || null], // 0: none
-  top_p: ['topP', positive],
-  min_p: ['minP', share],
+  top_p: ['topP', nonNegative],
+  min_p: ['minP', nonNegative],
   repetition_penalty: ['repetitionPenalty', positive],
   no_repeat_ngram_size: ['noRepeatNgramSize', whole],
   bad_words_ids: ['badWordsIds', listOfIds],

@@ -1,14 +1,18 @@
 import { softmaxRow } from './draw-token.js';
 import type { LogitsProcessor } from './logits-processors.js';
 
-/** Divides by the temperature. @throws RangeError unless it is greater than 0 */
+/** Divides by the temperature. @throws RangeError unless it is greater than 0, or, later, if a logit overflows */
 export function temperature(value: number): LogitsProcessor {
-  if (!(value > 0))
-    throw new RangeError(
-      `temperature: must be greater than 0, got ${value}; for the likeliest token use doSample: false`,
-    );
+  const refuse = (rule: string) => {
+    throw new RangeError(`temperature: ${rule}, got ${value}; for the likeliest token use doSample: false`);
+  };
+  if (!(value > 0)) refuse('must be greater than 0');
   return (logits) => {
-    for (let i = 0; i < logits.length; i++) logits[i]! /= value;
+    for (let i = 0; i < logits.length; i++) {
+      const logit = logits[i]!;
+      logits[i] = logit / value;
+      if (logits[i] === Infinity && logit < Infinity) refuse(`must leave logits of ${logit} finite`);
+    }
   };
 }
 

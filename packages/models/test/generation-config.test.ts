@@ -72,6 +72,14 @@ describe('generation_config.json', () => {
     );
   });
 
+  it('may hold a temperature of 0, which is refused where something is drawn', async () => {
+    expect(await said({ temperature: 0, top_p: 0 })).toEqual(await said(null));
+    await expect(said({ do_sample: true, temperature: 0 }, { seed: 3 })).rejects.toThrow(
+      'temperature: must be greater than 0, got 0; for the likeliest token use doSample: false',
+    );
+    await expect(said({ temperature: -1 })).rejects.toThrow('temperature must be a number of 0 or more, got -1');
+  });
+
   it.each<[key: string, value: unknown, neutral: unknown]>([
     ['guidance_scale', 1.5, 1],
     ['typical_p', 0.9, 1],

@@ -254,6 +254,15 @@ describe('logits processors', () => {
     expect(processorsOf({ repetitionPenalty: 2 }).length).toBe(1);
   });
 
+  it('draw a token that is forced by Infinity, and refuse a temperature that makes Infinity of others', () => {
+    const [scale] = processorsOf({ doSample: true, temperature: 0.5 });
+    expect(drawToken(after(scale!, [1, Infinity, -2, 2], []), 0.999)).toBe(1);
+    expect(after(temperature(1e-38), [1, -Infinity, -5], []).slice(0, 2)).toEqual([Math.fround(1e38), -Infinity]);
+    expect(() => after(temperature(Number.MIN_VALUE), [-1, 3], [])).toThrow(
+      'temperature: must leave logits of 3 finite, got 5e-324; for the likeliest token use doSample: false',
+    );
+  });
+
   it('keep every token with topK above the vocabulary and topP of 1', () => {
     for (const process of [topK(99), topP(1)]) {
       const logits = Float32Array.of(1, 2, 3);
@@ -263,6 +272,7 @@ describe('logits processors', () => {
   });
 
   it('give probabilities that sum to 1, whatever the logits', () => {
+    expect([...softmaxRow([3, Infinity, 2, Infinity])]).toEqual([0, 0.5, 0, 0.5]);
     expectClose(softmaxRow([1000, 999, -Infinity]), [1 / (1 + 1 / Math.E), 1 / (1 + Math.E), 0], FLOAT32);
   });
 
