@@ -2,6 +2,7 @@ import { type ActivationName, activationNames } from '@burin/ffn';
 import type { RotaryScaling } from '@burin/nn';
 import { ConfigReader, type RawConfig } from './config-reader.js';
 import { classifierDropout, layerCount, numLabels, tokenIds } from './head-config.js';
+import { layerTypes } from './layer-types.js';
 import { ropeConfig, stretchedLength } from './rope-config.js';
 
 /** What the members of the family call themselves in `model_type`. */
@@ -139,13 +140,11 @@ function slidingWindows(config: ConfigReader, modelType: LlamaModelType, layers:
   // null says that there is none; only a key that is not there takes transformers' default
   const window = config.raw.sliding_window === undefined ? 4096 : config.integerOrNull('sliding_window', 1);
   if (modelType === 'mistral') return all(window);
+  const types = layerTypes(config, layers);
   if (!config.boolean('use_sliding_window', false)) return all(null);
   const first = config.integer('max_window_layers', 28, 0); // Qwen2 and 3: layers from here on slide
-  const types = config.raw.layer_types;
-  return all(null).map((_, layer) => {
-    const slides = Array.isArray(types) ? types[layer] === 'sliding_attention' : layer >= first;
-    return slides ? window : null;
-  });
+  const slides = (layer: number) => (types ? types[layer] === 'sliding_attention' : layer >= first);
+  return all(null).map((_, layer) => (slides(layer) ? window : null));
 }
 
 /** How many numbers the weights of such a decoder are, without a head. */

@@ -2,11 +2,12 @@ import { type ActivationName, activationNames } from '@burin/ffn';
 import { ConfigReader } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
 import { layerCount, numLabels } from './head-config.js';
+import { type LayerType, layerTypes } from './layer-types.js';
 import { rawConfigOf } from './raw-config.js';
 import { type RopeConfig, ropeScaling } from './rope-config.js';
 
 /** What a layer sees: all tokens, or those near it. */
-export type ModernBertAttentionType = 'full_attention' | 'sliding_attention';
+export type ModernBertAttentionType = LayerType;
 
 /** A ModernBERT encoder, by config.json's names (Warner et al. 2024, https://arxiv.org/abs/2412.13663). */
 export interface ModernBertConfig extends FamilyConfig {
@@ -53,7 +54,6 @@ export type ModernBertOptions = Partial<Omit<ModernBertConfig, 'raw' | 'rope' | 
     localRopeTheta?: number;
   };
 
-const KINDS = ['full_attention', 'sliding_attention'] as const satisfies ModernBertAttentionType[];
 const OLDER_THETA = {
   full_attention: { key: 'global_rope_theta', fallback: 160_000 },
   sliding_attention: { key: 'local_rope_theta', fallback: 10_000 },
@@ -89,7 +89,7 @@ export function modernBertConfig(raw: unknown, where = 'config.json'): ModernBer
     embeddingDropout: config.probability('embedding_dropout', 0),
     mlpBias: config.boolean('mlp_bias', false),
     mlpDropout: config.probability('mlp_dropout', 0),
-    layerTypes: layerTypes(config, numHiddenLayers),
+    layerTypes: attentionTypes(config, numHiddenLayers),
     localAttention: config.integer('local_attention', 128),
     rope: ropeOfKinds(config, hiddenSize / heads),
     initializerRange: config.nonNegative('initializer_range', 0.02),
@@ -111,15 +111,10 @@ function headConfig(config: ConfigReader) {
   };
 }
 
-function layerTypes(config: ConfigReader, layers: number): ModernBertAttentionType[] {
+function attentionTypes(config: ConfigReader, layers: number): readonly ModernBertAttentionType[] {
   const every = config.integer('global_attn_every_n_layers', 3);
-  const given: unknown = config.raw.layer_types;
-  if (given === undefined || given === null) {
-    return Array.from({ length: layers }, (_, i) => (i % every === 0 ? 'full_attention' : 'sliding_attention'));
-  }
-  const known = (each: unknown): each is ModernBertAttentionType => KINDS.some((kind) => kind === each);
-  if (Array.isArray(given) && given.length === layers && given.every(known)) return given;
-  throw config.complaint('layer_types', `'full_attention' or 'sliding_attention' for each of the ${layers} layers`);
+  const byTurns = (_: unknown, i: number) => (i % every === 0 ? 'full_attention' : 'sliding_attention');
+  return layerTypes(config, layers) ?? Array.from({ length: layers }, byTurns);
 }
 
 /** `rope_parameters` by kind of layer, as transformers 5 writes it; before, a key each for the base, and one scaling. */

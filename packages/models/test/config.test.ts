@@ -37,6 +37,11 @@ describe('llamaConfig', () => {
     expect(qwen({})).toEqual([null, null]);
     expect(qwen({ use_sliding_window: true, max_window_layers: 1 })).toEqual([null, 8]);
     expect(qwen({ use_sliding_window: true, layer_types: ['sliding_attention', 'full_attention'] })).toEqual([8, null]);
+    for (const layer_types of [['full_attention'], ['full_attention', 'chunked_attention']]) {
+      expect(() => qwen({ layer_types })).toThrow(
+        "layer_types must be 'full_attention' or 'sliding_attention' for each of the 2 layers, got an array of ",
+      );
+    }
   });
 
   it('takes end tokens one or many, and labels by their names', () => {
