@@ -77,6 +77,13 @@ describe('Allocator', () => {
     expect(() => allocator.release(block)).toThrow('Allocator: the block at 1024 was given back before');
   });
 
+  it('gives null for more than there can be, however the size ends in 32 bits', () => {
+    const { allocator } = allocatorOf();
+    for (const size of [2 ** 32 + 64, 2 ** 38, 2 ** 38 + 64 * 1000, 2 ** 45 + 64 * 100]) {
+      expect(allocator.allocate(size), `${size}`).toBeNull();
+    }
+  });
+
   it('uses the last page it may have, and then gives null', () => {
     const { memory, allocator } = allocatorOf({ base: 64, maximumPages: 100 });
     expect(allocator.allocate(100 * PAGE)).toBeNull(); // the first 64 bytes are not its own

@@ -51,6 +51,14 @@ describe('engine', () => {
   });
 });
 
+describe.each([1, 2])('memory for %i threads', (threads) => {
+  it('ends before its addresses do: the one after the last byte is not 0', () => {
+    const { memory } = createEngine(threads);
+    const pages = memory.buffer.byteLength / 65536;
+    expect(() => memory.grow(65536 - pages)).toThrow();
+  });
+});
+
 describe('CpuDevice', () => {
   it('reads back what was written, as a copy', async () => {
     const device = new CpuDevice();

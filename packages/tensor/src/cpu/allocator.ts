@@ -5,6 +5,7 @@ const PAGE = 65536; // bytes in a page of WebAssembly memory
 const SUBDIVISIONS_LOG2 = 4; // each power of two is cut in 16 classes: a search wastes 1/16 at most
 const SUBDIVISIONS = 1 << SUBDIVISIONS_LOG2;
 const LEVELS = 27 - SUBDIVISIONS_LOG2 + 1; // sizes up to 2²⁶ grains of 64 bytes, that is 4 GiB
+const MOST_GRAINS = 2 ** 26;
 const TRIES = 8; // blocks of the same class that are looked at, so that a search stays short
 const SMALLEST_GROWTH = 4 * 2 ** 20; // bytes
 
@@ -54,6 +55,7 @@ export class Allocator {
   /** A block of at least `byteLength` bytes (one grain for 0), or null where the memory cannot grow so far. */
   allocate(byteLength: number): Block | null {
     const size = Math.max(1, Math.ceil(byteLength / BLOCK_ALIGNMENT));
+    if (size > MOST_GRAINS) return null; // size classes go by 32 bits
     let block = this.#find(size);
     if (block === null) {
       if (!this.#grow(size)) return null;

@@ -9,6 +9,8 @@ const HAS_MAXIMUM = 1;
 const SHARED_WITH_MAXIMUM = 3;
 /** Pages of 64 KiB with which a memory starts: `--initialMemory` in scripts/build-kernels.mjs. */
 const INITIAL_PAGES = 64;
+/** 4 GiB but for one page: the address after the last byte of 4 GiB is 0, and kernels compare addresses. */
+const MOST_PAGES = 65535;
 
 const compiled = new Map<string, WebAssembly.Module>();
 
@@ -45,7 +47,7 @@ function importUnsharedMemory(bytes: Uint8Array): void {
 
 /** A memory that can grow to 4 GiB, or as far as this machine lets one reserve addresses. */
 export function createMemory(shared: boolean): { memory: WebAssembly.Memory; maximumPages: number } {
-  for (const maximum of [65536, 32768, 16384]) {
+  for (const maximum of [MOST_PAGES, 32768, 16384]) {
     try {
       return { memory: new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared }), maximumPages: maximum };
     } catch {
