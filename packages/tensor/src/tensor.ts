@@ -364,7 +364,7 @@ export class Tensor {
   split(length: number, axis?: number): Tensor[] {
     return movement.split(this, length, axis);
   }
-  /** The same values as another dtype. To another device: `await toDevice(t, device)`. */
+  /** The same values as another dtype; this tensor where that is its own. To another device: `await toDevice(t, device)`. */
   to(dtype: DType): Tensor {
     return movement.cast(this, dtype);
   }
