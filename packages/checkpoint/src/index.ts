@@ -5,6 +5,7 @@ export { type FloatDtype, fromFloat32, type IntegerDtype, toFloat32, toInt32 } f
 export { type SafetensorsDtype, tensorByteLength } from './dtype.js';
 export { CheckpointError } from './errors.js';
 export { exists, fileSource, listFolder, makeFolder, readJsonFile, readTextFile, removeFolder } from './files.js';
+export { type FolderSource, fileName, hasFile, readJson, readText } from './folder-source.js';
 export type { Metadata, TensorInfo } from './header.js';
 export { openCheckpoint } from './open-checkpoint.js';
 export { type ByteRange, openSafetensors, readSafetensors, type SafetensorsFile, type TensorBytes } from './read.js';

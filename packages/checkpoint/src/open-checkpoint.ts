@@ -1,6 +1,7 @@
 import { type ByteSource, readExactly } from './byte-source.js';
 import { CheckpointError, label } from './errors.js';
 import { fileSource, listFolder, platform } from './files.js';
+import type { FolderSource } from './folder-source.js';
 import type { Metadata, TensorInfo } from './header.js';
 import { findTensor, openSafetensors, type SafetensorsFile } from './read.js';
 import { INDEX_FILE, parseIndex, SINGLE_FILE } from './shard-index.js';
@@ -28,7 +29,7 @@ for f in sorted(glob.glob('pytorch_model*.bin')) for k, v in torch.load(f, map_l
  * const checkpoint = await openCheckpoint('models/stories260k');
  * checkpoint.tensors.get('model.norm.weight')?.shape; // [64]
  */
-export async function openCheckpoint(folder: string | ReadonlyMap<string, ByteSource>): Promise<SafetensorsFile> {
+export async function openCheckpoint(folder: FolderSource): Promise<SafetensorsFile> {
   const found = typeof folder === 'string' ? await diskFolder(folder) : pickedFolder(folder);
   if (found.files.includes(SINGLE_FILE)) return openSafetensors(await found.open(SINGLE_FILE));
   if (found.files.includes(INDEX_FILE)) return openSharded(found);

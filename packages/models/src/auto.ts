@@ -1,3 +1,4 @@
+import type { FolderSource } from '@burin/checkpoint';
 import { architectures } from './architectures.js';
 import { type LoadOptions, loadPretrained } from './load-pretrained.js';
 
@@ -12,6 +13,6 @@ export type AnyModel = ReturnType<ReturnType<typeof architectures>[number]['from
  * const model = await fromPretrained('models/bert-base');
  * const same = await fromPretrained('google-bert/bert-base-uncased', { revision: 'main' });
  */
-export function fromPretrained(nameOrFolder: string, options?: LoadOptions): Promise<AnyModel> {
+export function fromPretrained(nameOrFolder: FolderSource, options?: LoadOptions): Promise<AnyModel> {
   return loadPretrained<AnyModel>(nameOrFolder, architectures(), options);
 }

@@ -1,3 +1,4 @@
+import type { FolderSource } from '@burin/checkpoint';
 import type { Generator } from '@burin/tensor';
 import type { RawConfig } from './config-reader.js';
 import { type LoadOptions, loadPretrained } from './load-pretrained.js';
@@ -64,7 +65,7 @@ export abstract class FamilyModel<C extends FamilyConfig> extends PretrainedMode
   /** Reads a Hugging Face folder. @throws see {@link loadPretrained} */
   static fromPretrained<M extends PretrainedModel, C extends FamilyConfig, O extends object>(
     this: FamilyClass<M, C, O>,
-    folder: string,
+    folder: FolderSource,
     options?: LoadOptions,
   ): Promise<M> {
     // biome-ignore lint/complexity/noThisInStatic: the class that it is called on, not this one

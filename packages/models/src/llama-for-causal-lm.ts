@@ -1,3 +1,4 @@
+import type { FolderSource } from '@burin/checkpoint';
 import type { Linear } from '@burin/nn';
 import { type Generator, scope, type Tensor } from '@burin/tensor';
 import type { CausalInput } from './causal-model.js';
@@ -78,7 +79,7 @@ export class LlamaForCausalLM extends PretrainedModel {
   }
 
   /** Reads a Hugging Face folder. @throws see {@link loadPretrained} */
-  static fromPretrained(folder: string, options?: LoadOptions): Promise<LlamaForCausalLM> {
+  static fromPretrained(folder: FolderSource, options?: LoadOptions): Promise<LlamaForCausalLM> {
     return loadPretrained(folder, causalArchitectures(), options);
   }
 

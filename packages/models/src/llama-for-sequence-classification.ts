@@ -1,3 +1,4 @@
+import type { FolderSource } from '@burin/checkpoint';
 import type { Linear } from '@burin/nn';
 import { type Generator, scope } from '@burin/tensor';
 import type { RawConfig } from './config-reader.js';
@@ -72,7 +73,7 @@ export class LlamaForSequenceClassification extends PretrainedModel {
   }
 
   /** Reads a Hugging Face folder. @throws see {@link loadPretrained} */
-  static fromPretrained(folder: string, options?: LoadOptions): Promise<LlamaForSequenceClassification> {
+  static fromPretrained(folder: FolderSource, options?: LoadOptions): Promise<LlamaForSequenceClassification> {
     return loadPretrained(folder, sequenceClassificationArchitectures(), options);
   }
 

@@ -1,4 +1,11 @@
-import { exists, openCheckpoint, readJsonFile, type SafetensorsFile } from '@burin/checkpoint';
+import {
+  type FolderSource,
+  fileName,
+  hasFile,
+  openCheckpoint,
+  readJson,
+  type SafetensorsFile,
+} from '@burin/checkpoint';
 import { hubFolder } from '@burin/hub';
 import type { Generator } from '@burin/tensor';
 import { ConfigError, ConfigReader } from './config-reader.js';
@@ -24,21 +31,22 @@ export interface LoadOptions extends FillOptions {
  *
  * @param nameOrFolder - a folder that holds config.json and model.safetensors, or shards with their index;
  *   generation_config.json's `eos_token_id` goes before config.json's. Else the name of a model of the hub, fetched by
- *   `hubFolder` of `@burin/hub`
+ *   `hubFolder` of `@burin/hub`. In a browser: the folder's files by name, as `blobSource` and `bytesSource` of
+ *   `@burin/checkpoint` make them of what a person picked or the page fetched
  * @throws HubError if a name of the hub stands for nothing that can be had
  * @throws ConfigError if config.json names another architecture or an option that is not supported
  * @throws CheckpointError if a file is damaged or not there, or has two matrices for what config.json makes one
  * @throws RangeError if names are missing or left over; ShapeError if a shape differs. Each message names the file.
  */
 export async function loadPretrained<M extends PretrainedModel>(
-  nameOrFolder: string,
+  nameOrFolder: FolderSource,
   architectures: readonly Architecture<M>[],
   options: LoadOptions = {},
 ): Promise<M> {
-  const { revision } = options;
-  const folder = await hubFolder(nameOrFolder, revision === undefined ? {} : { revision });
-  const where = `${folder}/config.json`;
-  const config = new ConfigReader(await readJsonFile(where), where);
+  refuseUnknown(options);
+  const folder = typeof nameOrFolder === 'string' ? await hubFolder(nameOrFolder, hubOptions(options)) : nameOrFolder;
+  const where = fileName(folder, 'config.json');
+  const config = new ConfigReader(await readJson(folder, 'config.json'), where);
   const architecture = chooseArchitecture(config, architectures);
   const generation = await readGenerationConfig(folder);
   const raw = generation?.has('eos_token_id')
@@ -82,9 +90,25 @@ export function chooseArchitecture<M extends PretrainedModel>(
   throw new ConfigError(`${config.where}: architectures must name a model known here: expected ${known}, got ${got}`);
 }
 
-async function readGenerationConfig(folder: string): Promise<ConfigReader | null> {
-  const where = `${folder}/generation_config.json`;
-  return (await exists(where)) ? new ConfigReader(await readJsonFile(where), where) : null;
+const OPTIONS: readonly (keyof LoadOptions)[] = [
+  ...(['revision', 'dtype', 'rng', 'convert', 'allowMissing', 'allowUnexpected'] as const),
+];
+
+/** What is passed over in silence, such as transformers' `load_in_4bit`, would be missed only when memory is short. */
+function refuseUnknown(options: LoadOptions): void {
+  const known: readonly string[] = OPTIONS;
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown) throw new RangeError(`fromPretrained: there is no option ${unknown}; expected ${known.join(', ')}`);
+}
+
+function hubOptions({ revision }: LoadOptions) {
+  return revision === undefined ? {} : { revision };
+}
+
+async function readGenerationConfig(folder: FolderSource): Promise<ConfigReader | null> {
+  const file = 'generation_config.json';
+  if (!(await hasFile(folder, file))) return null;
+  return new ConfigReader(await readJson(folder, file), fileName(folder, file));
 }
 
 /**

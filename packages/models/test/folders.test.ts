@@ -1,5 +1,5 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { CheckpointError, openCheckpoint, writeCheckpoint } from '@burin/checkpoint';
+import { bytesSource, CheckpointError, openCheckpoint, writeCheckpoint } from '@burin/checkpoint';
 import {
   BertForMaskedLM,
   BertForSequenceClassification,
@@ -66,6 +66,39 @@ describe('a checkpoint of another time', () => {
     expect(await loaded.transformer.wpe.weight.data()).toEqual(await model.transformer.wpe.weight.data());
     expect(await loaded.lmHead.weight.data()).toEqual(await model.transformer.wte.weight.data());
   });
+});
+
+describe('files by name, as in a browser', () => {
+  /** What a page has: the bytes of each file of a folder. */
+  const pickedFrom = (path: string) =>
+    new Map(readdirSync(path).map((file) => [file, bytesSource(readFileSync(`${path}/${file}`), file)]));
+
+  it('are loaded as their folder is', async () => {
+    const path = await saved('picked');
+    writeFileSync(`${path}/generation_config.json`, '{"eos_token_id": 7}');
+    for (const load of [fromPretrained, LlamaForCausalLM.fromPretrained]) {
+      const loaded = await load(pickedFrom(path));
+      expect(loaded.rawConfig).toEqual((await load(path)).rawConfig);
+      expect(loaded.generationConfig).toEqual({ eos_token_id: 7 });
+    }
+    const model = await LlamaForCausalLM.fromPretrained(pickedFrom(path));
+    const expected = await LlamaForCausalLM.fromPretrained(path);
+    expect(await model.lmHead.weight.data()).toEqual(await expected.lmHead.weight.data());
+  });
+
+  it('are missed by name', async () => {
+    const files = pickedFrom(await saved('picked in part'));
+    files.delete('config.json');
+    await expect(fromPretrained(files)).rejects.toThrow(
+      'config.json must be among the files of the folder, got model.safetensors',
+    );
+  });
+});
+
+it('refuses an option that there is none of', async () => {
+  await expect(fromPretrained(await saved('options'), { load_in_4bit: true } as object)).rejects.toThrow(
+    'fromPretrained: there is no option load_in_4bit; expected revision, dtype, rng, convert, allowMissing, allowUnexpected',
+  );
 });
 
 describe('a folder that was saved', () => {

@@ -1,4 +1,13 @@
-import { CheckpointError, exists, makeFolder, readJsonFile, readTextFile, writeFileAtomic } from '@burin/checkpoint';
+import {
+  CheckpointError,
+  type FolderSource,
+  fileName,
+  hasFile,
+  makeFolder,
+  readJson,
+  readText,
+  writeFileAtomic,
+} from '@burin/checkpoint';
 import { type BatchDefaults, type BatchOptions, planBatch } from './batch-options.js';
 import type { ChatMessage, ChatOptions, ChatTemplateOptions } from './chat/chat-message.js';
 import { ChatRenderer } from './chat/chat-renderer.js';
@@ -64,11 +73,12 @@ export class Tokenizer implements TextTokenizer {
    * Reads tokenizer.json of a model's folder; and tokenizer_config.json, special_tokens_map.json and chat_template.jinja, of
    * which older folders have some and newer ones others.
    *
+   * @param folder - a path, in Node; or, anywhere, the folder's files by name, such as those that a person picked
    * @throws CheckpointError that names the file, if it is not there or no tokenizer
    */
-  static async fromFolder(folder: string): Promise<Tokenizer> {
-    const path = `${folder}/tokenizer.json`;
-    const json = jsonObject(await readJsonFile(path), path);
+  static async fromFolder(folder: FolderSource): Promise<Tokenizer> {
+    const path = fileName(folder, 'tokenizer.json');
+    const json = jsonObject(await readJson(folder, 'tokenizer.json'), path);
     const config = await readConfig(folder);
     try {
       return new Tokenizer(json, config);
@@ -181,15 +191,13 @@ export class Tokenizer implements TextTokenizer {
   }
 }
 
-async function readConfig(folder: string): Promise<Json> {
-  const optional = async (file: string) => {
-    const path = `${folder}/${file}`;
-    return (await exists(path)) ? jsonObject(await readJsonFile(path), path) : {};
-  };
+async function readConfig(folder: FolderSource): Promise<Json> {
+  const optional = async (file: string) =>
+    (await hasFile(folder, file)) ? jsonObject(await readJson(folder, file), fileName(folder, file)) : {};
   const specials = await optional('special_tokens_map.json');
   const config = { ...specials, ...(await optional('tokenizer_config.json')) };
-  const template = `${folder}/chat_template.jinja`;
-  return (await exists(template)) ? { ...config, chat_template: await readTextFile(template) } : config;
+  const template = 'chat_template.jinja';
+  return (await hasFile(folder, template)) ? { ...config, chat_template: await readText(folder, template) } : config;
 }
 
 function jsonObject(value: unknown, path: string): Json {

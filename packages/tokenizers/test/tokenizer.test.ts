@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { CheckpointError } from '@burin/checkpoint';
+import { bytesSource, CheckpointError } from '@burin/checkpoint';
 import { ByteTokenizer, Tokenizer } from '@burin/tokenizers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -85,6 +85,19 @@ describe('Tokenizer', () => {
     await tokenizer.savePretrained(folder('copied'));
     const copied = await Tokenizer.fromFolder(folder('copied'));
     expect([copied.toJson(), copied.configJson()]).toEqual([tokenizer.toJson(), tokenizer.configJson()]);
+  });
+
+  it('reads files by name, as a browser has them', async () => {
+    const source = (text: string) => bytesSource(new TextEncoder().encode(text));
+    const files = new Map([
+      ['tokenizer.json', source(json)],
+      ['tokenizer_config.json', source('{"eos_token": "</s>"}')],
+      ['chat_template.jinja', source('{{ messages[0].content }}{{ eos_token }}')],
+    ]);
+    const tokenizer = await Tokenizer.fromFolder(files);
+    expect(tokenizer.applyChatTemplate([{ role: 'user', content: 'Hi' }])).toBe('Hi</s>');
+    expect(tokenizer.encode('Hi')).toEqual(bytes.encode('Hi'));
+    await expect(Tokenizer.fromFolder(new Map())).rejects.toThrow('tokenizer.json must be among the files');
   });
 
   it('looks tokens up, and passes over ids that are none', () => {

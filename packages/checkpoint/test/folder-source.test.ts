@@ -1,0 +1,31 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { bytesSource, fileName, hasFile, readJson, readText } from '@burin/checkpoint';
+import { describe, expect, it, vi } from 'vitest';
+import { temporaryFolder } from './helpers.js';
+
+const source = (text: string) => bytesSource(new TextEncoder().encode(text));
+
+describe('a folder', () => {
+  it('is read the same by its path and by its files', async () => {
+    const path = await temporaryFolder();
+    await writeFile(join(path, 'config.json'), '{"a":"é"}');
+    for (const folder of [path, new Map([['config.json', source('{"a":"é"}')]])]) {
+      expect(await readJson(folder, 'config.json')).toEqual({ a: 'é' });
+      expect(await readText(folder, 'config.json')).toBe('{"a":"é"}');
+      expect([await hasFile(folder, 'config.json'), await hasFile(folder, 'none')]).toEqual([true, false]);
+    }
+    expect([fileName(path, 'a'), fileName(new Map(), 'a')]).toEqual([`${path}/a`, 'a']);
+  });
+
+  it('names what is not there or no JSON, and closes what it has read', async () => {
+    const close = vi.fn(async () => {});
+    const files = new Map([['config.json', { ...source('{'), close }]]);
+    await expect(readJson(files, 'generation_config.json')).rejects.toThrow(
+      'generation_config.json must be among the files of the folder, got config.json',
+    );
+    await expect(readText(new Map(), 'a')).rejects.toThrow('a must be among the files of the folder, got none');
+    await expect(readJson(files, 'config.json')).rejects.toThrow('config.json must be JSON');
+    expect(close).toHaveBeenCalledTimes(1);
+  });
+});
