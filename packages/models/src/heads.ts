@@ -69,9 +69,19 @@ export function nextLabels(labels: Tensor): Tensor {
   return cat([narrow(labels, 1, 1, tokens - 1), none], 1);
 }
 
-/** Cross entropy of logits `[..., V]` against labels `[...]`. @returns a scalar, or null without labels */
+/**
+ * Cross entropy of logits `[..., V]` against labels `[...]`.
+ *
+ * @returns a scalar, or null without labels
+ * @throws RangeError if there is one class: its loss is 0, and training would do nothing
+ */
 export function labelLoss(logits: Tensor, { labels, numItemsInBatch }: LossInput): Tensor | null {
   if (!labels) return null;
+  if (logits.shape.at(-1) === 1) {
+    throw new RangeError(
+      'labels need two classes or more: expected numLabels of 2 or more, got 1; a regression has the loss mse(logits, values)',
+    );
+  }
   if (numItemsInBatch === undefined || numItemsInBatch === null) return crossEntropy(logits, labels);
   return crossEntropy(logits, labels, { reduction: 'sum' }).div(numItemsInBatch);
 }

@@ -192,3 +192,14 @@ describe('heads of the Llama family', () => {
     expect(await logits()).toEqual(await logits());
   });
 });
+
+it('a head of one class gives logits, as of a regression, but has no loss of labels to learn from', () => {
+  const model = Phi3ForSequenceClassification.create({ ...SIZES, numLabels: 1 }, { rng: rng(1) }).eval();
+  const batch = tokenBatch(ROWS, { vocabSize: 37 });
+  expect(noGrad(() => model.forward(batch)).logits.shape).toEqual([2, 1]);
+  expect(() => model.forward({ ...batch, labels: ids([0, 0]).reshape([2]) })).toThrow(
+    new RangeError(
+      'labels need two classes or more: expected numLabels of 2 or more, got 1; a regression has the loss mse(logits, values)',
+    ),
+  );
+});
