@@ -7,6 +7,7 @@ import { beginEvaluation } from './evaluation.js';
 import type { GenerateOptions, TokenDecoder } from './generate-options.js';
 import type { FinishReason } from './generated-row.js';
 import { type GenerationPlan, planGeneration } from './generation-plan.js';
+import { checkRows } from './model-input.js';
 import type { Seq2SeqModel } from './seq2seq-model.js';
 
 /**
@@ -95,6 +96,7 @@ function begin(
   prompts: readonly (readonly number[])[],
   plan: GenerationPlan,
 ): Begun {
+  checkRows(prompts, 'generate');
   const endEvaluation = beginEvaluation(model);
   if (!('encode' in model)) return { decoder: model, starts: prompts, end: endEvaluation };
   try {

@@ -1,6 +1,6 @@
 import type { KeyValueCache } from '@burin/attention';
 import { checkIds, checkLabels } from '@burin/nn';
-import { type Device, DtypeError, ShapeError, type Tensor, tensor } from '@burin/tensor';
+import { type Device, DtypeError, isTensor, ShapeError, type Tensor, tensor } from '@burin/tensor';
 
 /** Where each token stands in its text. */
 export interface Positions {
@@ -48,7 +48,12 @@ export interface LossInput {
  */
 export function checkInput(who: string, input: Omit<ModelInput, 'cache'>): [batch: number, tokens: number] {
   const { inputIds, attentionMask, positions, segments } = input;
-  if (inputIds.dtype !== 'int32') throw new DtypeError(`${who}: inputIds must be int32, got ${inputIds.dtype}`);
+  if (inputIds?.dtype !== 'int32') {
+    const got = isTensor(inputIds) ? inputIds.dtype : typeof inputIds; // without types, ids as they are, or input_ids
+    throw new DtypeError(
+      `${who}: inputIds must be int32, got ${got}; tokenBatch(rows, { vocabSize }) makes them of ids`,
+    );
+  }
   if (inputIds.shape.length !== 2) throw new ShapeError(`${who}: inputIds must be [B, T], got [${inputIds.shape}]`);
   const [batch, tokens] = inputIds.shape as [number, number];
   if (attentionMask && (attentionMask.shape.length !== 2 || attentionMask.shape[0] !== batch)) {
@@ -95,6 +100,13 @@ export interface TokenBatch {
   labels: Tensor | null; // [B, T] int32
 }
 
+/** Refuses a text, or one row where several are expected: what a program without types gives. */
+export function checkRows(rows: readonly (readonly number[])[], who: string): void {
+  if (Array.isArray(rows) && rows.every((row) => typeof row === 'object')) return;
+  const got = Array.isArray(rows) ? `a list of ${typeof rows[0]}` : typeof rows;
+  throw new TypeError(`${who}: expected rows of token ids, such as [tokenizer.encode(text)], got ${got}`);
+}
+
 /**
  * Pads rows of token ids to one length. Mask, positions and labels come from the places, never from the ids: a padding id
  * that is also the end token does no harm.
@@ -103,6 +115,7 @@ export interface TokenBatch {
  */
 export function tokenBatch(rows: readonly (readonly number[])[], options: TokenBatchOptions): TokenBatch {
   const { padTokenId = 0, paddingSide = 'right', vocabSize } = options;
+  checkRows(rows, 'tokenBatch');
   if (rows.length === 0) throw new RangeError('tokenBatch: at least one row of ids is expected, got none');
   const longest = Math.max(...rows.map((row) => row.length));
   const ids = new Int32Array(rows.length * longest).fill(padTokenId);

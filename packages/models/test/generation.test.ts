@@ -9,6 +9,7 @@ import {
   repetitionPenalty,
   softmaxRow,
   temperature,
+  tokenBatch,
   topK,
   topP,
 } from '@burin/models';
@@ -305,6 +306,13 @@ describe('generate', () => {
   });
 
   it('refuses what it cannot go on from', async () => {
+    const rows = 'generate: expected rows of token ids, such as [tokenizer.encode(text)], got';
+    await expect(generate(model, 'Once' as never)).rejects.toThrow(`${rows} string`);
+    await expect(generate(model, PROMPT as never)).rejects.toThrow(`${rows} a list of number`);
+    expect(() => tokenBatch(PROMPT as never, { vocabSize: 37 })).toThrow('tokenBatch: expected rows of token ids');
+    await expect(generate(model, [PROMPT], { max_new_tokens: 3 } as object)).rejects.toThrow(
+      "generate: there is no option max_new_tokens; options have transformers' names in camelCase: maxNewTokens, ",
+    );
     await expect(generate(model, [[]])).rejects.toThrow('tokenBatch: row 0 is empty; a row needs one id at least');
     await expect(generate(model, [[1], [37]])).rejects.toThrow(
       'tokenBatch: row 1: ids must be whole numbers from 0 to 36, got 37 at 0',

@@ -158,7 +158,10 @@ describe('a language model', () => {
     const model = tinyLlama();
     const inputIds = ids([1, 2, 3]);
     const bad = (input: object) => () => model.forward({ inputIds, ...input });
-    expect(bad({ inputIds: tensor([[1, 2]]) })).toThrow('LlamaModel: inputIds must be int32, got float32');
+    expect(bad({ inputIds: tensor([[1, 2]]) })).toThrow(
+      'LlamaModel: inputIds must be int32, got float32; tokenBatch(rows, { vocabSize }) makes them of ids',
+    );
+    expect(bad({ inputIds: [[1, 2]] as never })).toThrow('LlamaModel: inputIds must be int32, got object; tokenBatch');
     expect(bad({ inputIds: tensor(Int32Array.of(1)) })).toThrow('LlamaModel: inputIds must be [B, T], got [1]');
     expect(bad({ attentionMask: tensor(new Uint8Array(3), [3, 1]) })).toThrow(
       'LlamaModel: attentionMask must be [B, S] with B = 1, got [3,1]',
