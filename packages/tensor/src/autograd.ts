@@ -205,22 +205,27 @@ class BackwardPass {
         g.dispose(); // also where there was no room for the results
       }
     });
-    for (let i = 0; i < node.inputs.length; i++) {
-      const input = node.inputs[i]!;
-      const result = results[i];
-      if (!result) continue;
-      if (!context.needs(i)) {
-        result.dispose(); // nobody wants it
-        continue;
-      }
-      if (!sameShape(result.shape, input.shape)) {
-        throw new ShapeError(
-          `${node.name}: the gradient of input ${i} must have its shape: expected [${input.shape}], got [${result.shape}]`,
-        );
-      }
-      this.add(input, result);
+    let i = 0;
+    try {
+      for (; i < node.inputs.length; i++) if (results[i] && context.needs(i)) this.give(node, i, results[i]!);
+    } finally {
+      // left over by an error, or wanted by nobody; what was added in place stays
+      results.forEach((result, j) => {
+        const isLeft = j >= i || !context.needs(j);
+        if (isLeft && result !== this.gathered(node.inputs[j])) result?.dispose();
+      });
     }
     if (!this.retainGraph) freeSaved(node);
+  }
+
+  private give(node: Node, i: number, gradient: Tensor): void {
+    const input = node.inputs[i]!;
+    if (!sameShape(gradient.shape, input.shape)) {
+      throw new ShapeError(
+        `${node.name}: the gradient of input ${i} must have its shape: expected [${input.shape}], got [${gradient.shape}]`,
+      );
+    }
+    this.add(input, gradient);
   }
 
   private check(node: Node): void {
@@ -238,24 +243,31 @@ class BackwardPass {
     }
   }
 
-  /** The gradient gathered so far for a tensor, if nobody else looks at its memory. */
+  /** The gradient gathered so far for a tensor. */
+  private gathered(input: Tensor | undefined): Tensor | null | undefined {
+    return input?.node ? this.gradients.get(input.node) : input?.grad;
+  }
+
+  /** The same if nobody else looks at its memory. */
   private owned(input: Tensor): Tensor | null {
-    const sum = input.node ? this.gradients.get(input.node) : input.grad;
+    const sum = this.gathered(input);
     return sum && sum.storage.references === 1 ? sum : null;
   }
 
   private add(input: Tensor, gradient: Tensor): void {
-    const before = input.node ? this.gradients.get(input.node) : input.grad;
+    const before = this.gathered(input);
     if (before === gradient) return; // added in place
     let sum = gradient;
-    if (before) {
-      sum = this.owned(input) ? before.add_(gradient) : before.add(gradient);
+    try {
+      if (before) sum = this.owned(input) ? before.add_(gradient) : before.add(gradient);
+      // a leaf's gradient may be changed in place: it shares memory with nobody
+      else if (!input.node && gradient.storage.references > 1) sum = gradient.clone();
+    } catch (error) {
       gradient.dispose();
-      if (sum !== before) before.dispose();
-    } else if (!input.node && gradient.storage.references > 1) {
-      sum = gradient.clone(); // a leaf's gradient may be changed in place: it shares memory with nobody
-      gradient.dispose();
+      throw error;
     }
+    if (sum !== gradient) gradient.dispose();
+    if (before && sum !== before) before.dispose();
     keep(sum);
     if (input.node) this.gradients.set(input.node, sum);
     else input.grad = sum;

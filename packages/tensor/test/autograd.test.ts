@@ -5,6 +5,7 @@ import {
   dropout,
   Generator,
   linear,
+  MemoryError,
   noGrad,
   record,
   scope,
@@ -137,6 +138,42 @@ describe('memory', () => {
     const before = cpu().memory.liveBytes;
     expect(() => z.sum().backward()).toThrow('changed in place');
     expect(cpu().memory.liveBytes).toBeLessThanOrEqual(before + 8);
+  });
+  it('keeps a gradient that was added to in place where there is no room for another', () => {
+    const { memory } = cpu();
+    const [x, weight] = [leaf([1, 2]), tensor([[3, 4]], undefined, { requiresGrad: true })];
+    linear(x, weight).backward();
+    const seen = x.grad!.alias(); // the next gradient of x takes memory of its own, and their sum, too
+    const y = linear(x, weight);
+    memory.budget = memory.liveBytes + 4 + x.byteLength;
+    try {
+      expect(() => y.backward()).toThrow(MemoryError);
+    } finally {
+      memory.budget = Number.POSITIVE_INFINITY;
+    }
+    expect([weight.grad!.isDisposed, x.grad!.isDisposed]).toEqual([false, false]);
+    for (const tensor of [seen, x, y, weight]) tensor.dispose();
+  });
+  it.each<[string, number, (x: Tensor, z: Tensor) => Tensor]>([
+    ['the first leaf', 0, (x, z) => x.add(z)],
+    ['the second leaf', 1, (x, z) => x.add(z)],
+    ['the output', 0, (x) => x],
+  ])('is free again where there is no room for the gradient of %s', (_, room, run) => {
+    const { memory } = cpu();
+    const [x, z] = [leaf([1, 2]), leaf([3, 4])];
+    const y = run(x, z);
+    const g = tensor([1, 1]);
+    const before = memory.liveBuffers;
+    memory.budget = memory.liveBytes + room * g.byteLength;
+    try {
+      expect(() => y.backward(g)).toThrow(MemoryError);
+    } finally {
+      memory.budget = Number.POSITIVE_INFINITY;
+    }
+    x.zeroGrad();
+    g.dispose();
+    y.dispose();
+    expect(memory.liveBuffers).toBe(before - 2);
   });
 });
 
