@@ -13,11 +13,14 @@ import { Tensor } from './tensor.js';
  * const y = checkpoint((h) => block.forward(h), x);
  */
 export function checkpoint<T extends readonly Tensor[]>(body: (...inputs: T) => Tensor, ...inputs: T): Tensor {
-  if (!isGradEnabled()) return body(...inputs);
+  return isGradEnabled() ? scope(() => recorded(body, inputs)) : body(...inputs);
+}
+
+function recorded<T extends readonly Tensor[]>(body: (...inputs: T) => Tensor, inputs: T): Tensor {
   // a handle of its own: the body may return one of its inputs
   const [output, replay] = recordDraws(() => scope(() => noGrad(() => body(...inputs)).detach()));
   const anchor = gradientAnchor(output, inputs);
-  const recorded = record('checkpoint', [...inputs, anchor], output, inputs, (g, { saved, needs }) => {
+  return record('checkpoint', [...inputs, anchor], output, inputs, (g, { saved, needs }) => {
     const again = saved.map((tensor, i) => {
       const leaf = tensor.detach();
       leaf.requiresGrad = needs(i);
@@ -32,8 +35,6 @@ export function checkpoint<T extends readonly Tensor[]>(body: (...inputs: T) => 
     }
     return [...again.map((leaf) => leaf.grad), null];
   });
-  anchor.dispose();
-  return recorded;
 }
 
 /**
