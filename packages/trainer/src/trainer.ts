@@ -4,6 +4,7 @@ import type { TrainerCallback } from './callbacks.js';
 import { causalLmCollator, classificationCollator } from './data/collators.js';
 import { type Dataset, type Example, exampleAt } from './data/example.js';
 import type { Collator } from './data/host-batch.js';
+import { withinVocabulary } from './data/vocabulary.js';
 import { DataError } from './errors.js';
 import { type ComputeMetrics, evaluateModel, type Metrics } from './evaluation.js';
 import type { NamedGenerators } from './generators.js';
@@ -13,8 +14,10 @@ import type { TrainerOptimizer } from './optimizer.js';
 import { createReporter, type Reporter, SILENT } from './terminal.js';
 import { TrainingRun } from './training-run.js';
 
+/** What is trained, on what, and how. */
 export interface TrainerOptions<M extends TrainableModel, E = Example> {
   model: M;
+  /** Left out: `TrainingArguments`' defaults. */
   args?: TrainingOptions;
   /** Needed by `train()`. */
   trainDataset?: Dataset<E>;
@@ -79,7 +82,7 @@ export class Trainer<M extends TrainableModel, E = Example> {
     if (this.args.evalStrategy !== 'no' && !evalDataset) {
       throw new RangeError(`Trainer: evalStrategy '${this.args.evalStrategy}' needs data: pass evalDataset`);
     }
-    this.collator = options.collator ?? defaultCollator<E>(trainDataset ?? evalDataset);
+    this.collator = withinVocabulary(options.collator ?? defaultCollator<E>(trainDataset ?? evalDataset), model);
     this.reporter = reporter === false ? SILENT : (reporter ?? createReporter());
     if (this.args.gradientCheckpointing) switchOnCheckpointing(model);
   }

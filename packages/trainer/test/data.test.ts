@@ -6,10 +6,12 @@ import {
   inspectDataset,
   packedCollator,
   seq2seqCollator,
+  Trainer,
 } from '@burin/trainer';
 import { describe, expect, it } from 'vitest';
 import { countTokens } from '../src/data/host-batch.js';
 import { epochOrder, groupByLength } from '../src/data/order.js';
+import { TinyLanguageModel } from './tiny-model.js';
 
 const END = 2; // also the padding id: the case that goes wrong where masks come from ids
 
@@ -197,6 +199,33 @@ describe('packedCollator', () => {
   it('cuts an example that is longer than a row', () => {
     const { inputs } = packedCollator({ maxLength: 2 })([{ inputIds: [5, 6, 7] }], [0]);
     expect([...inputs.inputIds.data]).toEqual([5, 6]);
+  });
+});
+
+describe('ids that the model does not have', () => {
+  const model = Object.assign(new TinyLanguageModel(), { config: { vocabSize: 11 } });
+  const quiet = { model, reporter: false } as const;
+
+  it('stop a run with the example that holds them, whatever makes the batch', async () => {
+    const trainDataset = [{ inputIds: [1, 2] }, { inputIds: [3, 11] }];
+    const expected =
+      /^Trainer: example 1: inputIds must be ids of the model's vocabulary: expected 0 to 10, got 11; encode/;
+    for (const collator of [undefined, causalLmCollator()]) {
+      const trainer = new Trainer({ ...quiet, trainDataset, ...(collator && { collator }) });
+      await expect(trainer.train()).rejects.toThrow(expected);
+      await expect(trainer.evaluate(trainDataset)).rejects.toThrow(expected);
+    }
+    const packed = new Trainer({ ...quiet, trainDataset, collator: packedCollator({ maxLength: 8 }) });
+    expect(() => packed.collator(trainDataset, [5, 6])).toThrow('Trainer: examples 5, 6: inputIds must be ids');
+  });
+
+  it('are refused among labels that are tokens, and not among classes', () => {
+    const example = { inputIds: [1, 2], labels: [-100, 12] };
+    expect(() => new Trainer({ ...quiet, trainDataset: [example] }).collator([example], [0])).toThrow(
+      "Trainer: example 0: labels must be ids of the model's vocabulary: expected 0 to 10, got 12",
+    );
+    const classes = new Trainer({ ...quiet, trainDataset: [{ inputIds: [1], labels: 12 }] });
+    expect(classes.collator([{ inputIds: [1], labels: 12 }], [0]).inputs.labels).toMatchObject({ shape: [1] });
   });
 });
 

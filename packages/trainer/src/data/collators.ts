@@ -2,6 +2,7 @@ import { checkClassLabel, checkInputIds, checkTokenLabels, type Limits } from '.
 import type { Example } from './example.js';
 import { type Collator, type HostTensor, IGNORE_INDEX, type TextBatch } from './host-batch.js';
 
+/** How examples become a batch. */
 export interface CollatorOptions extends Limits {
   /** What padding is filled with; it is masked, so any id will do. Default 0. */
   padTokenId?: number;
