@@ -20,7 +20,13 @@ const LEAST_COLUMNS: i32 = 128;
 /** Bytes of a chunk's codes in a tile. */
 const CODE_BYTES: usize = (CHUNK / 2) * TILE;
 
-/** A mask of the second code of each byte. From memory, as a constant in the loop is put together anew at each use. */
+/** What the sums of plane 3 begin with: less than 0 by what BIAS adds to 64 entries, which is in no other plane. */
+const PLANE_3_START: i16 = -<i16>((CHUNK * BIAS) >> 18);
+
+// from memory, as a constant in code is put together anew at each use
+/** What two planes weigh. */
+const PAIR_WEIGHTS = memory.data<i16>([1, 64, 1, 64, 1, 64, 1, 64]);
+/** A mask of the second code of each byte. */
 const LOW_CODES = memory.data<u8>([15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15, 15]);
 
 /** The units of `lookUpProduct`. 0: the call is not for this file, but for few rows, whole tiles, and blocks of whole chunks. */
@@ -28,8 +34,8 @@ export function lookUpUnits(call: MatmulCall): i32 {
   if (call.bType != FOUR_BIT || !call.transposeB || call.n < LEAST_COLUMNS || call.n % TILE != 0) return 0;
   if (call.m > MOST_ROWS || (call.transposeA && call.m > 1) || call.k == 0) return 0;
   const weight = fourBitWeight(call);
-  if (call.k % CHUNK != 0 || weight.blockSize % CHUNK != 0) return 0;
-  // blocks are found by shifts
+  if (weight.blockSize % CHUNK != 0 || call.k % weight.blockSize != 0) return 0;
+  // blocks of a row are its own, and found by shifts
   if (!isPowerOfTwo(weight.blockSize) || (weight.absmax == 0 && !isPowerOfTwo(weight.nestedBlockSize))) return 0;
   return call.n / <i32>TILE;
 }
@@ -64,14 +70,15 @@ function startSums(call: MatmulCall, column: usize, y: usize): void {
 function addTile(call: MatmulCall, tile: usize, x: usize, tables: usize, y: usize): void {
   const weight = fourBitWeight(call);
   const k = <usize>call.k;
-  let at = tile * TILE * k;
-  let codes = weight.packed + (at >> 1);
+  const shift = ctz<u32>(weight.blockSize);
+  const rowBlocks = k >> shift;
+  let codes = weight.packed + ((tile * TILE * k) >> 1);
   for (let chunk: usize = 0; chunk < k / CHUNK; chunk++) {
+    const block = tile * TILE * rowBlocks + ((chunk * CHUNK) >> shift);
     const step = stepAt(tables, k, chunk) * call.alpha;
-    if (step == step) addChunk(weight, codes, tables + chunk * CHUNK_BYTES, at, k, step, y);
-    else addProducts(weight, codes, x + ((chunk * CHUNK) << 2), call.alpha, at, k, y);
+    if (step == step) addChunk(weight, codes, tables + chunk * CHUNK_BYTES, block, rowBlocks, step, y);
+    else addProducts(weight, codes, x + ((chunk * CHUNK) << 2), call.alpha, block, rowBlocks, y);
     codes += CODE_BYTES;
-    at += CHUNK;
   }
 }
 
@@ -79,16 +86,18 @@ function addTile(call: MatmulCall, tile: usize, x: usize, tables: usize, y: usiz
  * Adds a chunk by its tables. A byte of `four` holds the sum of four entries of a plane; of two neighbours, rows 2i and
  * 2i + 1, `odd` sums the second, and `both` both of them, modulo 2¹⁶.
  */
-function addChunk(weight: FourBitWeight, codes: usize, tables: usize, at: usize, k: usize, step: f32, y: usize): void {
+function addChunk(
+  weight: FourBitWeight, codes: usize, tables: usize, block: usize, rowBlocks: usize, step: f32, y: usize,
+): void {
   const low = v128.load(LOW_CODES);
   let both0 = i16x8.splat(0);
   let both1 = both0;
   let both2 = both0;
-  let both3 = both0;
+  let both3 = i16x8.splat(PLANE_3_START);
   let odd0 = both0;
   let odd1 = both0;
   let odd2 = both0;
-  let odd3 = both0;
+  let odd3 = both3;
   for (const end = codes + CODE_BYTES; codes < end; codes += 32) {
     const bytes0 = v128.load(codes);
     const bytes1 = v128.load(codes, 16);
@@ -116,12 +125,12 @@ function addChunk(weight: FourBitWeight, codes: usize, tables: usize, at: usize,
   const even3 = i16x8.sub(both3, i16x8.shl(odd3, 8));
   const even = joinPlanes(interleaveLow16(even0, even1), interleaveLow16(even2, even3));
   const odd = joinPlanes(interleaveLow16(odd0, odd1), interleaveLow16(odd2, odd3));
-  addScaled(weight, v128.shuffle<f32>(even, odd, 0, 4, 1, 5), at, k, step, y);
-  addScaled(weight, v128.shuffle<f32>(even, odd, 2, 6, 3, 7), at + 4 * k, k, step, y + 16);
+  addScaled(weight, v128.shuffle<f32>(even, odd, 0, 4, 1, 5), block, rowBlocks, step, y);
+  addScaled(weight, v128.shuffle<f32>(even, odd, 2, 6, 3, 7), block + 4 * rowBlocks, rowBlocks, step, y + 16);
   const evenHigh = joinPlanes(interleaveHigh16(even0, even1), interleaveHigh16(even2, even3));
   const oddHigh = joinPlanes(interleaveHigh16(odd0, odd1), interleaveHigh16(odd2, odd3));
-  addScaled(weight, v128.shuffle<f32>(evenHigh, oddHigh, 0, 4, 1, 5), at + 8 * k, k, step, y + 32);
-  addScaled(weight, v128.shuffle<f32>(evenHigh, oddHigh, 2, 6, 3, 7), at + 12 * k, k, step, y + 48);
+  addScaled(weight, v128.shuffle<f32>(evenHigh, oddHigh, 0, 4, 1, 5), block + 8 * rowBlocks, rowBlocks, step, y + 32);
+  addScaled(weight, v128.shuffle<f32>(evenHigh, oddHigh, 2, 6, 3, 7), block + 12 * rowBlocks, rowBlocks, step, y + 48);
 }
 
 /** One plane of four inputs, 64 bytes from one to the next. */
@@ -144,34 +153,36 @@ function lookUp(entries: v128, codes: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function joinPlanes(low: v128, high: v128): v128 {
-  const weights = i32x4.splat((64 << 16) | 1);
+  const weights = v128.load(PAIR_WEIGHTS);
   const sum = i32x4.add(i32x4.dot_i16x8_s(low, weights), i32x4.shl(i32x4.dot_i16x8_s(high, weights), 12));
-  return f32x4.convert_i32x4_s(i32x4.sub(sum, i32x4.splat(<i32>CHUNK * BIAS)));
+  return f32x4.convert_i32x4_s(sum);
+}
+
+/** Adds the sums of four rows, whose blocks are `block` and every `rowBlocks`-th after it. */
+// @ts-ignore: decorator
+@inline
+function addScaled(weight: FourBitWeight, sums: v128, block: usize, rowBlocks: usize, step: f32, y: usize): void {
+  const scales = f32x4.mul(fourScales(weight, block, rowBlocks), f32x4.splat(step));
+  v128.store(y, f32x4.add(v128.load(y), f32x4.mul(sums, scales)));
 }
 
 // @ts-ignore: decorator
 @inline
-function addScaled(weight: FourBitWeight, found: v128, at: usize, k: usize, step: f32, y: usize): void {
-  const scales = f32x4.mul(fourScales(weight, at, k), f32x4.splat(step));
-  v128.store(y, f32x4.add(v128.load(y), f32x4.mul(found, scales)));
-}
-
-/** The scales of the blocks of `at` and of the same place in the three rows after it. */
-// @ts-ignore: decorator
-@inline
-function fourScales(weight: FourBitWeight, at: usize, k: usize): v128 {
-  const shift = ctz<u32>(weight.blockSize);
-  const block0 = at >> shift;
-  const block1 = (at + k) >> shift;
-  const block2 = (at + 2 * k) >> shift;
-  const block3 = (at + 3 * k) >> shift;
-  if (weight.absmax) return fourNumbers(weight.absmax, block0, block1, block2, block3);
+function fourScales(weight: FourBitWeight, block: usize, rowBlocks: usize): v128 {
+  const block1 = block + rowBlocks;
+  const block2 = block1 + rowBlocks;
+  const block3 = block2 + rowBlocks;
+  if (weight.absmax) return fourNumbers(weight.absmax, block, block1, block2, block3);
   const codes = weight.absmaxCodes;
   const factors = fourNumbers(
-    weight.nestedCode, load<u8>(codes + block0), load<u8>(codes + block1), load<u8>(codes + block2), load<u8>(codes + block3),
+    weight.nestedCode, load<u8>(codes + block), load<u8>(codes + block1), load<u8>(codes + block2), load<u8>(codes + block3),
   );
   const nested = ctz<u32>(weight.nestedBlockSize);
-  const scales = fourNumbers(weight.nestedAbsmax, block0 >> nested, block1 >> nested, block2 >> nested, block3 >> nested);
+  const first = block >> nested;
+  const last = block3 >> nested;
+  const scales = first == last
+    ? v128.load32_splat(weight.nestedAbsmax + (first << 2))
+    : fourNumbers(weight.nestedAbsmax, first, block1 >> nested, block2 >> nested, last);
   return f32x4.add(f32x4.mul(factors, scales), f32x4.splat(weight.nestedOffset));
 }
 
@@ -186,11 +197,11 @@ function fourNumbers(table: usize, place0: usize, place1: usize, place2: usize, 
 
 /** Adds a chunk whose inputs fit no table, product by product. */
 function addProducts(
-  weight: FourBitWeight, codes: usize, x: usize, alpha: f32, at: usize, k: usize, y: usize,
+  weight: FourBitWeight, codes: usize, x: usize, alpha: f32, block: usize, rowBlocks: usize, y: usize,
 ): void {
   const values = codeValues(weight.type);
   for (let row: usize = 0; row < TILE; row++) {
-    const scale = blockScale(weight, at / weight.blockSize) * alpha;
+    const scale = blockScale(weight, block) * alpha;
     let sum: f32 = 0;
     for (let i: usize = 0; i < CHUNK; i++) {
       const byte = load<u8>(codes + (i >> 1) * TILE + row);
@@ -199,6 +210,6 @@ function addProducts(
     }
     store<f32>(y, load<f32>(y) + sum);
     y += 4;
-    at += k;
+    block += rowBlocks;
   }
 }

@@ -266,13 +266,14 @@ describe.each(devices)('matmul4bit on %s', (device) => {
   });
 
   it.each(TYPES)('%s is its reference for the few rows of decoding', async (type) => {
-    // around what decoding by look-up asks for: 1 to 5 rows, 128 columns or more in sixteens, chunks of 64 inputs in one
-    // block each, sizes of blocks that are powers of two
+    // around what decoding by look-up asks for: 1 to 5 rows, 128 columns or more in sixteens, rows of whole blocks, blocks of
+    // whole chunks of 64 inputs, sizes of blocks that are powers of two
     const shapes = [
       ...[1, 2, 3, 5, 6].flatMap((m) => [112, 127, 128, 144].map((n) => [m, n, 64, 64] as const)),
       ...[1024, 1030].map((n) => [1, n, 64, 64] as const),
       ...[32, 64, 128, 192, 256].map((blockSize) => [2, 144, 192, blockSize] as const),
       ...[0, 63, 65, 96, 1216].map((k) => [1, 144, k, 64] as const),
+      ...[128, 256].map((blockSize) => [1, 144, 512, blockSize] as const),
     ];
     for (const [m, n, k, blockSize] of shapes) {
       const x = normals(m * k, 1);
