@@ -155,8 +155,8 @@ async function expectSame(checkpoint: SafetensorsFile, first: Placement, second:
   }
   if (isSame) return;
   throw new CheckpointError(
-    `${checkpoint.name}: ${second.stored}: expected what ${first.stored} holds, as config.json makes one matrix of both, ` +
-      'got other numbers; where a head has a matrix of its own, config.json must say "tie_word_embeddings": false',
+    `${checkpoint.name}: ${second.stored}: expected what ${first.stored} holds, as the model has one matrix for both, ` +
+      'got other numbers; where config.json ties a head that has its own, set its tie_word_embeddings to false',
   );
 }
 

@@ -74,12 +74,13 @@ export interface T5Options {
  * Reads config.json of a T5.
  *
  * @param where - put before each message
+ * @param kinds - what `is_encoder_decoder` may be: a head over the encoder alone is saved with false
  * @throws ConfigError that names the key
  */
-export function t5Config(raw: unknown, where = 'config.json'): T5Config {
+export function t5Config(raw: unknown, where = 'config.json', kinds: readonly boolean[] = [true]): T5Config {
   const config = new ConfigReader(raw, where);
   config.expect('model_type', 't5');
-  config.expect('is_encoder_decoder', true);
+  config.expect('is_encoder_decoder', ...kinds);
   const hiddenSize = config.integer('d_model', 512);
   const numEncoderLayers = layerCount(config, 'num_layers', 6);
   const padTokenId = config.integer('pad_token_id', 0, 0);
@@ -143,7 +144,7 @@ function untieOwnHead(raw: RawConfig, names: ReadonlyMap<string, unknown>): RawC
 /** T5, 1.0 and 1.1. Older checkpoints hold a bias of cross attention that nothing reads. */
 export const t5: Family<T5Config, T5Options> = {
   rawConfig: (options) => rawConfigOf('t5', options),
-  readConfig: t5Config,
+  readConfig: (raw, where) => t5Config(raw, where),
   weightCount,
   ignored: /^(transformer\.)?decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$/,
   amendConfig: untieOwnHead,
@@ -151,3 +152,9 @@ export const t5: Family<T5Config, T5Options> = {
 
 /** The same where heads stand on a body of its own: a checkpoint of the language model leaves its name out. */
 export const t5Body: Family<T5Config, T5Options> = { ...t5, baseModel: 'transformer' };
+
+/** The same of heads over the encoder alone, which transformers saves as what they are, and older files as the whole T5. */
+export const t5Encoder: Family<T5Config, T5Options> = {
+  ...t5Body,
+  readConfig: (raw, where) => t5Config(raw, where, [true, false]),
+};

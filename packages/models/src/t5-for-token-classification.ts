@@ -5,14 +5,14 @@ import { FamilyModel } from './family.js';
 import { labelledOutput } from './heads.js';
 import type { LossInput, ModelOutput } from './model-input.js';
 import type { EncoderInput } from './seq2seq-model.js';
-import { type T5Config, t5Body } from './t5-config.js';
+import { type T5Config, t5Encoder } from './t5-config.js';
 import type { T5Parts } from './t5-layers.js';
 import { T5EncoderModel } from './t5-model.js';
 
 /** T5's encoder that gives each token one of `numLabels` classes. */
 export class T5ForTokenClassification extends FamilyModel<T5Config> {
   static readonly architecture = 'T5ForTokenClassification';
-  static readonly family = t5Body;
+  static readonly family = t5Encoder;
   readonly transformer: T5EncoderModel;
   readonly classifier: LinearLike; // [C] -> [labels]
   readonly dropout: Dropout | null;

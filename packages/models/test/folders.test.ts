@@ -254,9 +254,9 @@ describe('a folder that is loaded', () => {
     editConfig(path, { tie_word_embeddings: true });
     const before = cpu().memory.liveBuffers;
     await expect(LlamaForCausalLM.fromPretrained(path)).rejects.toThrow(
-      `${path}/model.safetensors: model.embed_tokens.weight: expected what lm_head.weight holds, as config.json makes ` +
-        'one matrix of both, got other numbers; where a head has a matrix of its own, config.json must say ' +
-        '"tie_word_embeddings": false',
+      `${path}/model.safetensors: model.embed_tokens.weight: expected what lm_head.weight holds, as the model has ` +
+        'one matrix for both, got other numbers; where config.json ties a head that has its own, set its ' +
+        'tie_word_embeddings to false',
     );
     expect(cpu().memory.liveBuffers).toBe(before);
   });

@@ -149,6 +149,18 @@ describe('a head over an encoder-decoder', () => {
     expectClose(await actual.data(), await expected.data(), EXACT);
   });
 
+  it('that reads the encoder alone is saved by transformers as no encoder-decoder', async () => {
+    const model = T5ForTokenClassification.create(T5, { rng: rng(19) }).eval();
+    const path = folder('encoder');
+    await model.savePretrained(path);
+    const config = JSON.parse(readFileSync(`${path}/config.json`, 'utf8'));
+    writeFileSync(`${path}/config.json`, JSON.stringify({ ...config, is_encoder_decoder: false }));
+    const loaded = await T5ForTokenClassification.fromPretrained(path);
+    const of = (each: T5ForTokenClassification) =>
+      noGrad(() => each.forward({ inputIds: ids(ROWS[0]!) }).logits).data();
+    expectClose(await of(loaded), await of(model), EXACT);
+  });
+
   it('reads the decoder at the last real token of the text moved by one', async () => {
     const model = BartForSequenceClassification.create(BART, { rng: rng(16) }).eval();
     const logits = (input: object) => noGrad(() => model.forward(input as never).logits).data();
