@@ -14,6 +14,7 @@ import { ChatRenderer } from './chat/chat-renderer.js';
 import { type ChatEncoding, maskTokens } from './chat/encode-chat.js';
 import { encodeRows, type TextInput } from './encode-batch.js';
 import type { Encoding, TextTokens } from './encoding.js';
+import { TokenizerError } from './errors.js';
 import { isObject, type Json, tokenText } from './json.js';
 import { type Library, openLibrary } from './library.js';
 import { OffsetFinder } from './offsets/find-offsets.js';
@@ -24,7 +25,7 @@ import type { TextTokenizer } from './text-tokenizer.js';
 const LARGEST_MAX_LENGTH = 1e9;
 
 /**
- * A tokenizer.json (BPE, WordPiece or Unigram), read through `@huggingface/tokenizers`, with what is missing there around it:
+ * A tokenizer.json (BPE, WordPiece, Unigram or WordLevel), read through `@huggingface/tokenizers`, with what is missing there around it:
  * batches with padding and truncation, places in the text, chat templates.
  *
  * @example
@@ -58,7 +59,7 @@ export class Tokenizer implements TextTokenizer {
     this.#config = config;
     this.#frame = frameOf(json.post_processor, (token) => this.tokenToId(token) ?? undefined);
     this.#chat = new ChatRenderer(json, config);
-    this.vocabSize = this.#tokenizer.get_vocab(true).size;
+    this.vocabSize = countTokens(this.#tokenizer);
     this.padTokenId = this.#special('pad_token');
     this.bosTokenId = this.#special('bos_token');
     this.unkTokenId = this.#special('unk_token');
@@ -170,6 +171,11 @@ export class Tokenizer implements TextTokenizer {
 
   #tokensOf(text: string, withOffsets = false): TextTokens {
     const { ids } = this.#tokenizer.encode(text, { add_special_tokens: false });
+    if (ids.includes(undefined as never)) {
+      throw new TokenizerError(
+        'encode: the vocabulary has no token for a part of the text, and tokenizer.json no unk_token',
+      );
+    }
     if (!withOffsets) return { ids, offsets: null };
     this.#finder ??= new OffsetFinder(this.#tokenizer, this.#json, this.#frame.trimOffsets);
     return { ids, offsets: this.#finder.find(text, ids) };
@@ -189,6 +195,13 @@ export class Tokenizer implements TextTokenizer {
       maxLength: typeof longest === 'number' && longest <= LARGEST_MAX_LENGTH ? longest : null,
     };
   }
+}
+
+/** Tokens that there are: a vocabulary may leave ids out. */
+function countTokens(library: Library): number {
+  const tokens = new Map<string | undefined, number>(library.get_vocab(true));
+  tokens.delete(undefined);
+  return tokens.size;
 }
 
 async function readConfig(folder: FolderSource): Promise<Json> {

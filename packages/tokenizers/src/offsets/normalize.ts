@@ -1,3 +1,4 @@
+import { FAR_CHINESE } from '../for-library.js';
 import { isObject, type Json, objectsIn } from '../json.js';
 import { escapePattern } from './added-tokens.js';
 import type { AlignedText } from './aligned-text.js';
@@ -11,8 +12,8 @@ const CLUSTER = /[\u1100-\u11ff\ua960-\ua97f\uac00-\ud7ff]+|\P{M}\p{M}*|\p{M}+/g
 /** What SentencePiece's table has nothing for. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const DROPPED = /[\x01-\x08\x0b\x0e-\x1f\x7f\x8f\x9f]/g;
-/** Chinese characters of the first plane, which the library's BertNormalizer sets apart. */
-const CHINESE = /[\u4e00-\u9fff\u3400-\u4dbf\uf900-\ufaff]/g;
+/** Chinese characters, which BertNormalizer sets apart. */
+const CHINESE = new RegExp(`[\\u4e00-\\u9fff\\u3400-\\u4dbf\\uf900-\\ufaff]|${FAR_CHINESE}`, 'gu');
 
 /**
  * Does what the `normalizer` of a tokenizer.json does, and remembers where each character comes from.
@@ -62,8 +63,8 @@ function lowercase(text: AlignedText): AlignedText {
 }
 
 function strip(text: AlignedText, { strip_left: left, strip_right: right }: Json): AlignedText {
-  const start = left ? text.text.length - text.text.trimStart().length : 0;
-  const end = right ? text.text.trimEnd().length : text.text.length;
+  const start = left ? text.text.length - text.text.replace(/^\p{White_Space}+/u, '').length : 0;
+  const end = right ? text.text.replace(/\p{White_Space}+$/u, '').length : text.text.length;
   return text.slice(start, Math.max(start, end));
 }
 

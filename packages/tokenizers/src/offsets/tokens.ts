@@ -13,6 +13,7 @@ const BYTE_TOKEN = /^<0x[0-9A-F]{2}>$/;
  */
 export function tokenRanges(model: Json, word: string, tokens: readonly string[], isKnown: (token: string) => boolean) {
   if (model.type === 'WordPiece') return wordPieceRanges(model, word, tokens);
+  if (model.type === 'WordLevel') return tokens.length === 1 ? [[0, word.length] as const] : null;
   const suffix = typeof model.end_of_word_suffix === 'string' ? model.end_of_word_suffix : '';
   const ranges: Range[] = [];
   let at = 0;
