@@ -17,7 +17,7 @@ const SMALL_FILES: readonly string[] = [
 
 const WEIGHTS = /^(adapter_)?model\.safetensors$/;
 const INDEX = 'model.safetensors.index.json';
-const SHARD = /^model-\d{5}-of-\d{5}\.safetensors$/;
+const SHARD = /^model-\d+-of-\d+\.safetensors$/; // DeepSeek counts them with six digits
 
 /**
  * The files of a repository that a model is loaded from, weights last, so that where they are, all is: one file where
