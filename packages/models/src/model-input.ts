@@ -88,7 +88,10 @@ export interface TokenBatchOptions {
   paddingSide?: 'left' | 'right';
   /** Ids must be below this. */
   vocabSize: number;
-  /** Make `labels` too, for a language model: the ids, and −100 at padding. Default false. */
+  /**
+   * Make `labels` too, for a language model: the ids, and −100 at padding and at a first token after it, which nothing
+   * predicts. Default false.
+   */
   labels?: boolean;
 }
 
@@ -128,6 +131,7 @@ export function tokenBatch(rows: readonly (readonly number[])[], options: TokenB
     const start = r * longest + (paddingSide === 'left' ? longest - row.length : 0);
     ids.set(row, start);
     labels.set(row, start);
+    if (start > r * longest) labels[start] = -100;
     mask.fill(1, start, start + row.length);
     for (let i = 0; i < row.length; i++) positions[start + i] = i;
   }

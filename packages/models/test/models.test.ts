@@ -44,6 +44,13 @@ describe('a language model', () => {
     expectClose([await shared!.item()], [sum / 10], { rtol: 1e-5, atol: 0 });
   });
 
+  it('has the same loss with padding on the left, which predicts nothing', async () => {
+    const model = tinyLlama();
+    const lossWith = (paddingSide: 'left' | 'right') =>
+      model.forward(tokenBatch(ROWS, { vocabSize: TINY.vocabSize, labels: true, paddingSide })).loss!.item();
+    expectClose([await lossWith('left')], [await lossWith('right')], { rtol: 1e-5, atol: 0 });
+  });
+
   it('has no label for the only token of a text', async () => {
     const { loss } = tinyLlama().forward(tokenBatch([[3]], { vocabSize: TINY.vocabSize, labels: true }));
     expect(await loss!.item()).toBeNaN(); // the mean of nothing, as in PyTorch
