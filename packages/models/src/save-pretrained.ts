@@ -11,6 +11,7 @@ import type { TextTokenizer } from '@burin/tokenizers';
 import type { RawConfig } from './config-reader.js';
 import type { PretrainedModel } from './pretrained-model.js';
 import { STORED_DTYPES } from './stored-dtype.js';
+import { configOfTies } from './untied-head.js';
 
 /** How a folder is written. */
 export interface SaveOptions {
@@ -68,7 +69,7 @@ function refuseWrapped(model: Module): void {
 
 /** config.json with the class and the dtype that the weights are written as. */
 function configToWrite(model: PretrainedModel, dtype: DType | undefined): RawConfig {
-  const { torch_dtype: _older, ...raw } = model.rawConfig;
+  const { torch_dtype: _older, ...raw } = configOfTies(model, model.rawConfig);
   const stored = dtype ?? model.parameters().find((parameter) => isFloating(parameter.dtype))?.dtype;
   return { ...raw, architectures: [model.architecture], dtype: stored };
 }
