@@ -139,7 +139,7 @@ function layerTensors(
 /** What PEFT multiplies `B · A` with. */
 function scaleOf(adapter: ConfigValues, module: string, rank: number): number {
   const alphas = (adapter.raw.alpha_pattern ?? {}) as Record<string, number>;
-  const key = Object.keys(alphas).find((pattern) => new RegExp(`(.*\\.)?(${pattern})$`).test(module));
+  const key = Object.keys(alphas).find((pattern) => new RegExp(`^(.*\\.)?(${pattern})$`).test(module));
   const alpha = key === undefined ? adapter.number('lora_alpha') : alphas[key]!;
   return adapter.raw.use_rslora ? alpha / Math.sqrt(rank) : alpha / rank;
 }

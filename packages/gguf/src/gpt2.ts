@@ -40,8 +40,9 @@ function metadata(config: ConfigValues): Metadata {
   return new Map(Object.entries(values).map(([key, value]) => [`gpt2.${key}`, value]));
 }
 
-function place(name: string): Placement | null | undefined {
-  if (name === 'lm_head.weight') return { name: 'token_embd.weight' }; // tied, always
+function place(name: string, config: ConfigValues): Placement | null | undefined {
+  const isTied = config.raw.tie_word_embeddings !== false;
+  if (name === 'lm_head.weight') return { name: isTied ? 'token_embd.weight' : 'output.weight' };
   const bare = name.replace(/^transformer\./, '');
   if (Object.hasOwn(WHOLE, bare)) return { name: WHOLE[bare]! };
   if (/^h\.\d+\.attn\.(bias|masked_bias)$/.test(bare)) return null; // the causal mask of older files

@@ -16,6 +16,7 @@ interface Member {
   readonly keyValueHeads?: number; // where config.json is silent; else as many as query heads
   readonly headDim?: number; // the same; else the width divided by the heads
   readonly isTied?: boolean; // the same; else not
+  readonly isAlwaysTied?: boolean; // llama.cpp has no head of its own
 }
 
 export const LLAMA = member({ name: 'llama', activation: 'silu', isPaired: true });
@@ -25,7 +26,7 @@ export const QWEN2 = member({ name: 'qwen2', activation: 'silu', keyValueHeads: 
 export const QWEN3 = member({ name: 'qwen3', activation: 'silu', keyValueHeads: 32, headDim: 128 });
 export const GEMMA = member({
   ...{ name: 'gemma', activation: 'gelu_pytorch_tanh', plusOne: true },
-  ...{ keyValueHeads: 16, headDim: 256, isTied: true },
+  ...{ keyValueHeads: 16, headDim: 256, isTied: true, isAlwaysTied: true },
 });
 
 /** Parts of a layer under both names. */
@@ -94,13 +95,18 @@ function contextLength(config: ConfigValues): number {
 function place(own: Member, name: string, config: ConfigValues): Placement | null | undefined {
   if (name === 'model.embed_tokens.weight') return { name: 'token_embd.weight' };
   if (name === 'model.norm.weight') return { name: 'output_norm.weight', plusOne: own.plusOne === true };
-  if (name === 'lm_head.weight') return { name: isTied(own, config) ? 'token_embd.weight' : 'output.weight' };
+  if (name === 'lm_head.weight') return placeOfHead(own, config);
   const part = partOfLayer(name, 'model.layers', PARTS);
   if (!part) return undefined;
   const { heads, keyValueHeads } = sizes(own, config);
   if (own.isPaired && part.of === 'attn_q') return { name: part.name, rowOrder: pairedRows(heads) };
   if (own.isPaired && part.of === 'attn_k') return { name: part.name, rowOrder: pairedRows(keyValueHeads) };
   return { name: part.name, plusOne: own.plusOne === true && part.of.endsWith('norm') };
+}
+
+function placeOfHead(own: Member, config: ConfigValues): Placement | undefined {
+  if (isTied(own, config)) return { name: 'token_embd.weight' };
+  return own.isAlwaysTied ? undefined : { name: 'output.weight' };
 }
 
 function isTied(own: Member, config: ConfigValues): boolean {

@@ -6,7 +6,7 @@ import { GgufError } from './errors.js';
 import { type Metadata, string, uint32 } from './metadata.js';
 import { type GgufType, TYPES } from './tensor-type.js';
 import { type TokenizerFiles, tokenizerMetadata } from './tokenizer.js';
-import { type ExportableModel, folderSource, modelSource, type WeightSource } from './weight-source.js';
+import { type ExportableModel, folderSource, HEAD, modelSource, type WeightSource } from './weight-source.js';
 import { type GgufFile, type GgufTensor, writeGguf } from './write-gguf.js';
 
 /** A tokenizer that knows its files, as those of `@burin/tokenizers` do. */
@@ -86,10 +86,11 @@ function derivedTensors(architecture: GgufArchitecture, { config }: WeightSource
   }));
 }
 
-/** In the order of the source. Of a tied matrix under two names, the first is taken. */
+/** In the order of the source, a head last: of a tied matrix under two names, that of the embeddings is taken. */
 function placedTensors(architecture: GgufArchitecture, source: WeightSource, type: GgufType): GgufTensor[] {
   const placed = new Map<string, GgufTensor>();
-  for (const stored of source.shapes.keys()) {
+  const isHead = (stored: string) => stored === HEAD;
+  for (const stored of [...source.shapes.keys()].sort((a, b) => Number(isHead(a)) - Number(isHead(b)))) {
     const placement = architecture.place(stored, source.config);
     if (placement && !placed.has(placement.name)) {
       placed.set(placement.name, encodeTensor(source, stored, placement, type));

@@ -4,6 +4,9 @@ import { BYTES, type DType } from '@burin/tensor';
 import { ConfigValues, type RawConfig } from './config.js';
 import { GgufError } from './errors.js';
 
+/** The head of every model that may have it tied. */
+export const HEAD = 'lm_head.weight';
+
 /** What is known of a model without its weights. */
 export interface ConfiguredModel {
   /** config.json as it is written. */
@@ -60,9 +63,12 @@ const STORED = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
 /** The weights of a model in memory. */
 export function modelSource(model: ExportableModel): WeightSource {
   const tensors = stateDict(model);
+  const { rawConfig, architecture } = model;
+  // a tied head has the name of the embeddings; one that merging gave a weight of its own is tied no more
+  const ties = tensors.has(HEAD) ? { tie_word_embeddings: false } : {};
   return {
-    name: model.architecture,
-    config: modelConfig(model),
+    name: architecture,
+    config: modelConfig({ rawConfig: { ...rawConfig, ...ties }, architecture }),
     shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
     async read(name, start, count) {
       const { dtype, device, storage } = tensors.get(name)!;

@@ -66,6 +66,7 @@ describe('a LoRA adapter', () => {
   it.each([
     ['rsLoRA', { use_rslora: true }, 8 / Math.SQRT2 / 4],
     ['a pattern', { alpha_pattern: { 'mlp.up_proj': 2 } }, 1 / 4],
+    ['a pattern for another layer', { alpha_pattern: { p_proj: 2 } }, 1],
   ])('with scales of %s has them in B', async (name, config, factor) => {
     await saveAdapterGguf(await adapter(name, config), path(`${name}.gguf`), { base });
     const { tensors } = await readGguf(path(`${name}.gguf`));

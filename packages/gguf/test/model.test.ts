@@ -2,7 +2,8 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { openCheckpoint, writeCheckpoint } from '@burin/checkpoint';
 import { GgufError, saveGguf } from '@burin/gguf';
 import { BertForMaskedLM, GPT2LMHeadModel, GPTNeoXForCausalLM, LlamaForCausalLM, Phi3ForCausalLM } from '@burin/models';
-import type { Conv1D, Linear } from '@burin/nn';
+import { type Conv1D, Linear, Parameter } from '@burin/nn';
+import { rand } from '@burin/tensor';
 import { describe, expect, it } from 'vitest';
 import { readGguf } from './read-gguf.js';
 import { neighbours, rng, TINY, temporaryPaths, tinyLlama, valuesOf } from './support.js';
@@ -110,6 +111,54 @@ describe('a Llama', () => {
     await saveGguf(path('tied'), path('tied.gguf'), { type: 'F32' });
     const { tensors } = await readGguf(path('tied.gguf'));
     expect(tensors.get('token_embd.weight')!.values).toEqual(await valuesOf(model.model.embedTokens.weight));
+  });
+});
+
+describe('a head of its own', () => {
+  const ownHead = (model: LlamaForCausalLM | GPT2LMHeadModel, width: number) => {
+    const head = Linear.from(new Parameter(rand([37, width], { rng: rng(9) })));
+    model.replaceModule('lm_head', head);
+    return valuesOf(head.weight);
+  };
+
+  it('is written where the model was tied to its embeddings before', async () => {
+    const model = tinyLlama({ tieWordEmbeddings: true });
+    const head = await ownHead(model, 64);
+    await saveGguf(model, path('own-head.gguf'), { type: 'F32' });
+    const { tensors } = await readGguf(path('own-head.gguf'));
+    expect(tensors.get('output.weight')!.values).toEqual(head);
+    expect(tensors.get('token_embd.weight')!.values).toEqual(await valuesOf(model.model.embedTokens.weight));
+  });
+
+  it('of a GPT-2 is not taken for its embeddings', async () => {
+    const sizes = { vocabSize: 37, nEmbd: 64, nLayer: 1, nHead: 2, nPositions: 16 };
+    const model = GPT2LMHeadModel.create({ ...sizes, tieWordEmbeddings: false }, { rng: rng() });
+    await model.savePretrained(path('gpt2-head'));
+    await saveGguf(path('gpt2-head'), path('gpt2-head.gguf'), { type: 'F32' });
+    const { tensors } = await readGguf(path('gpt2-head.gguf'));
+    expect(tensors.get('output.weight')!.values).toEqual(await valuesOf(model.lmHead.weight));
+    expect(tensors.get('token_embd.weight')!.values).toEqual(await valuesOf(model.transformer.wte.weight));
+  });
+
+  it('is passed over in a folder that says it is tied, as transformers does', async () => {
+    const model = tinyLlama({ tieWordEmbeddings: true });
+    const { rawConfig } = model;
+    await ownHead(model, 64);
+    await model.savePretrained(path('passed-over'));
+    const config = { ...rawConfig, architectures: ['LlamaForCausalLM'], tie_word_embeddings: true };
+    writeFileSync(`${path('passed-over')}/config.json`, JSON.stringify(config));
+    await saveGguf(path('passed-over'), path('passed-over.gguf'), { type: 'F32' });
+    const { tensors } = await readGguf(path('passed-over.gguf'));
+    expect(tensors.get('token_embd.weight')!.values).toEqual(await valuesOf(model.model.embedTokens.weight));
+    expect(tensors.has('output.weight')).toBe(false);
+  });
+
+  it('is refused of a Gemma, for which llama.cpp has none', async () => {
+    const model = tinyLlama({ modelType: 'gemma', headDim: 16 });
+    await ownHead(model, 64);
+    await expect(saveGguf(model, path('gemma-head.gguf'))).rejects.toThrow(
+      'GemmaForCausalLM: lm_head.weight: it has no place in a GGUF file of gemma',
+    );
   });
 });
 
