@@ -207,8 +207,8 @@ function countTokens(library: Library): number {
 async function readConfig(folder: FolderSource): Promise<Json> {
   const optional = async (file: string) =>
     (await hasFile(folder, file)) ? jsonObject(await readJson(folder, file), fileName(folder, file)) : {};
-  const specials = await optional('special_tokens_map.json');
-  const config = { ...specials, ...(await optional('tokenizer_config.json')) };
+  const config = await optional('tokenizer_config.json');
+  for (const [role, token] of Object.entries(await optional('special_tokens_map.json'))) config[role] ??= token; // also for null
   const template = 'chat_template.jinja';
   return (await hasFile(folder, template)) ? { ...config, chat_template: await readText(folder, template) } : config;
 }

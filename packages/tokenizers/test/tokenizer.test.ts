@@ -76,7 +76,7 @@ describe('Tokenizer', () => {
     const path = write('old and new', {
       'tokenizer.json': json,
       'special_tokens_map.json': JSON.stringify({ pad_token: '<pad>', eos_token: '<s>' }),
-      'tokenizer_config.json': JSON.stringify({ eos_token: '</s>', chat_template: 'older' }),
+      'tokenizer_config.json': JSON.stringify({ eos_token: '</s>', pad_token: null, chat_template: 'older' }),
       'chat_template.jinja': '{{ messages[0].content }}{{ eos_token }}',
     });
     const tokenizer = await Tokenizer.fromFolder(path);
