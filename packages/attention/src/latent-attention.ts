@@ -28,6 +28,7 @@ export interface LatentProjections {
   oProj: LinearLike;
 }
 
+/** What a {@link LatentAttention} is made of. */
 export interface LatentSettings {
   /** H. */
   heads: number;

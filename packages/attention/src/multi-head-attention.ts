@@ -11,6 +11,7 @@ interface HeadNorm extends Module {
   forward(x: Tensor): Tensor;
 }
 
+/** What a {@link MultiHeadAttention} is made of. */
 export interface AttentionSettings {
   /** H, heads of the queries. */
   heads: number;

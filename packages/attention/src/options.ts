@@ -21,6 +21,7 @@ export interface AttentionMasks {
   scale?: number | null;
 }
 
+/** How {@link scaledDotProductAttention} reads its operands, and what a query sees. */
 export interface AttentionOptions extends AttentionMasks {
   /** Which axis counts tokens: `'bhtd'` as in PyTorch, `'bthd'` as projections give it, without a transposing copy. */
   layout: HeadLayout;

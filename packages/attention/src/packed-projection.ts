@@ -1,6 +1,7 @@
 import { Linear, Parameter } from '@burin/nn';
 import { noGrad, ShapeError, type Tensor } from '@burin/tensor';
 
+/** The parts of a packed projection, as Linears take them. */
 export interface SplitProjection {
   qProj: Linear;
   kProj: Linear;

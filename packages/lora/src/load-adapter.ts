@@ -16,6 +16,7 @@ import type { LoraConfig } from './options.js';
 import { planAdapter } from './plan.js';
 import { CONFIG_FILE, WEIGHTS_FILE } from './save-adapter.js';
 
+/** What a loaded adapter is called, and whether it is active and trained. */
 export interface LoadAdapterOptions {
   /** Default `'default'`. */
   adapterName?: string;

@@ -17,6 +17,7 @@ import { adaptableModules } from './plan.js';
 export const WEIGHTS_FILE = 'adapter_model.safetensors';
 export const CONFIG_FILE = 'adapter_config.json';
 
+/** Which adapter is saved, and how. */
 export interface SaveAdapterOptions {
   /** Which one; may be left out where there is one only. */
   adapterName?: string;

@@ -13,6 +13,7 @@ import {
 import { countedWeight } from './cross-entropy.js';
 import type { Reduction } from './reduction.js';
 
+/** What {@link linearCrossEntropy} takes besides. */
 export interface LinearCrossEntropyOptions {
   /** float32 `[V]`, added to the logits. Default null: none. */
   bias?: Tensor | null;

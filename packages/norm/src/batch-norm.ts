@@ -3,6 +3,7 @@ import { noGrad, ones, ShapeError, scope, type Tensor, widen, zeros } from '@bur
 import { channelMoments, channelNorm } from './channel-norm.js';
 import { checkEps, checkWidth, type NormOptions } from './row-norm.js';
 
+/** What a {@link BatchNorm} is made of. */
 export interface BatchNormOptions extends NormOptions {
   /** The share of a new batch in the running statistics, from 0 to 1. Default 0.1. */
   momentum?: number;

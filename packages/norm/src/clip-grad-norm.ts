@@ -1,6 +1,7 @@
 import { commonDevice, scope, type Tensor, zeros } from '@burin/tensor';
 import { checkOrder, type NormOrder, vectorNorm } from './vector-norm.js';
 
+/** Which norm of the gradients. */
 export interface GradNormOptions {
   /** Default 2. */
   ord?: NormOrder;

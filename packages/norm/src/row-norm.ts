@@ -1,5 +1,6 @@
 import { type Shape, ShapeError, type Tensor } from '@burin/tensor';
 
+/** What {@link rmsNorm} and {@link layerNorm} take besides. */
 export interface NormOptions {
   /** Added to the mean of squares (or the variance) before the root; in units of x². Greater than 0. */
   eps?: number;

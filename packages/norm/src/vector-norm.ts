@@ -3,6 +3,7 @@ import { type Axes, amaxAbs, noGrad, record, scope, sumAbs, sumSquares, type Ten
 /** Which norm: 1 sums absolute values, 2 is the Euclidean one, Infinity takes the largest absolute value. */
 export type NormOrder = 1 | 2 | typeof Infinity;
 
+/** Which norm, and over which axes. */
 export interface VectorNormOptions {
   /** Default 2. */
   ord?: NormOrder;

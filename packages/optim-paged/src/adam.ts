@@ -3,6 +3,7 @@ import type { PagingOptions } from './paging-options.js';
 import type { OptimizerParameters } from './parameter-groups.js';
 import { checkNotNegative, type UpdateRule } from './update-rule.js';
 
+/** Hyperparameters of {@link Adam} and {@link AdamW}, of each group. */
 export interface AdamHyperparameters {
   /** Learning rate. Default 1e-3. */
   lr: number;
@@ -14,6 +15,7 @@ export interface AdamHyperparameters {
   weightDecay: number;
 }
 
+/** Hyperparameters, and how state is paged. */
 export type AdamOptions = Partial<AdamHyperparameters> & PagingOptions;
 
 /**

@@ -5,6 +5,7 @@ export interface ScheduledOptimizer {
   readonly paramGroups: readonly { lr: number; initialLr?: number }[];
 }
 
+/** Where a {@link LearningRateScheduler} stands: plain data for a checkpoint. */
 export interface SchedulerState {
   /** Calls of `step()` so far. */
   readonly step: number;

@@ -1,16 +1,19 @@
 /** The factor on the learning rate of each update, counted from 0. */
 export type Schedule = (step: number) => number;
 
+/** Steps over which the factor grows from 0. */
 export interface WarmupOptions {
   /** Updates over which the factor grows from 0 to 1 in equal steps. Default 0. */
   warmupSteps?: number;
 }
 
+/** A warmup, then a way down. */
 export interface DecayOptions extends WarmupOptions {
   /** Updates of the whole run, warmup included. */
   totalSteps: number;
 }
 
+/** A warmup, then half a cosine. */
 export interface CosineOptions extends DecayOptions {
   /** Waves of the cosine between warmup and end. Default 0.5: from 1 down to 0 once. */
   cycles?: number;

@@ -3,6 +3,7 @@ import type { PagingOptions } from './paging-options.js';
 import type { OptimizerParameters } from './parameter-groups.js';
 import { checkNotNegative, type UpdateRule } from './update-rule.js';
 
+/** Hyperparameters of {@link SGD}, of each group. */
 export interface SgdHyperparameters {
   /** Learning rate. Default 1e-3. */
   lr: number;
@@ -16,6 +17,7 @@ export interface SgdHyperparameters {
   nesterov: boolean;
 }
 
+/** Hyperparameters, and how state is paged. */
 export type SgdOptions = Partial<SgdHyperparameters> & PagingOptions;
 
 /**

@@ -2,6 +2,7 @@ import { buffer } from '@burin/nn';
 import { ShapeError, scope, Tensor, tensor, widen } from '@burin/tensor';
 import { dynamicMap } from './code-tables.js';
 
+/** How numbers become 8 bits. */
 export interface Blockwise8Options {
   /** 256 entries in rising order. Default: the signed dynamic map. */
   map?: Readonly<Float32Array>;

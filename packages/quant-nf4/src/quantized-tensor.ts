@@ -13,6 +13,7 @@ export interface QuantizedParts {
   originalDtype?: OriginalDtype;
 }
 
+/** What a weight was before it was quantized: what checkpoints name. */
 export type OriginalDtype = 'float32' | 'float16' | 'bfloat16';
 
 /** One float32 for each block. */

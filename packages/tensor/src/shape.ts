@@ -1,5 +1,6 @@
 import { ShapeError } from './errors.js';
 
+/** Lengths of the axes, the outermost first; `[]` is a scalar. */
 export type Shape = readonly number[];
 
 /** Number of elements; 1 for a scalar's empty shape. */

@@ -8,6 +8,7 @@ import { checkSimd, defaultSimd, type Simd } from './simd.js';
 import { kernelTable } from './table.js';
 import { checkThreads, defaultThreads } from './workers.js';
 
+/** How many threads, which BLAS, which build of the kernels. */
 export interface CpuOptions {
   /** How many threads at most, the calling one among them. Default: one a processor, or what BURIN_THREADS says. */
   readonly threads?: number;

@@ -11,6 +11,7 @@ import { WebGpuBackend } from './webgpu.js';
 /** What is open: gpu.js has one device or context a backend, so we have too. */
 const devices = new Map<BackendName, GpuDevice>();
 
+/** Which backend. */
 export interface GpuOptions {
   /** Only this one will do. Default: WebGPU where an adapter answers, else WebGL 2 (browser) or headless GL (Node). */
   readonly backend?: BackendName;

@@ -48,6 +48,7 @@ export interface AttentionArguments {
   stream: RandomStream | null;
 }
 
+/** Where the gradients of attention go. */
 export interface AttentionGradients {
   g: DeviceBuffer; // gradient of out, with outStrides
   dq: DeviceBuffer; // with qStrides; these three are overwritten
@@ -56,6 +57,7 @@ export interface AttentionGradients {
   dbias: DeviceBuffer | null; // with biasStrides; ADDED to
 }
 
+/** What a rotary kernel is given. */
 export interface RopeArguments {
   x: DeviceBuffer;
   y: DeviceBuffer; // may be x; same strides
@@ -73,6 +75,7 @@ export interface RopeArguments {
   tableRows: number;
 }
 
+/** Attention and rotary embeddings. */
 export interface AttentionKernels {
   attention(args: AttentionArguments): void;
   /** Recomputes the probabilities from lse. */

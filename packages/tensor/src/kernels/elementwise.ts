@@ -29,11 +29,13 @@ export type UnaryOp =
   | 'clampMin'
   | 'clampMax';
 
+/** Operations of two operands that kernels broadcast. */
 export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'pow' | 'maximum' | 'minimum';
 
 /** The activation of a gated feed-forward: `y = activation(gate) · up`. */
 export type GateOp = 'silu' | 'geluErf' | 'geluTanh' | 'relu' | 'sigmoid';
 
+/** Element by element. */
 export interface ElementwiseKernels {
   unary(op: UnaryOp, x: DeviceBuffer, y: DeviceBuffer, size: number, parameter: number): void;
 

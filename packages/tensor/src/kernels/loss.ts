@@ -1,5 +1,6 @@
 import type { DeviceBuffer } from '../device.js';
 
+/** Losses over rows of logits. */
 export interface LossKernels {
   /**
    * Each row of logits `[rows, cols]` with label t: `lse = log Σ exp(logits)`,

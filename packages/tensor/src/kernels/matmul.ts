@@ -24,6 +24,7 @@ export interface MatmulArguments {
   accumulate: boolean; // add to y instead of overwriting it
 }
 
+/** Products of matrices. */
 export interface MatmulKernels {
   matmul(args: MatmulArguments): void;
 }

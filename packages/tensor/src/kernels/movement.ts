@@ -1,6 +1,7 @@
 import type { DeviceBuffer } from '../device.js';
 import type { DType } from '../dtype.js';
 
+/** Copies and gathers. */
 export interface MovementKernels {
   /** Sets `size` elements to `value` (converted to `dtype`). */
   fill(dtype: DType, y: DeviceBuffer, value: number, size: number): void;

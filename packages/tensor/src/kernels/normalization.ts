@@ -1,5 +1,6 @@
 import type { DeviceBuffer } from '../device.js';
 
+/** Norms and softmax over rows. */
 export interface NormalizationKernels {
   /**
    * Each row: `rstd = 1 / sqrt(mean(x²) + eps)`, `y = x · rstd · weight`. weight null means 1.

@@ -20,6 +20,7 @@ export interface AdamArguments {
   biasCorrection2: number; // 1 − beta2^t
 }
 
+/** What a step of SGD is given. */
 export interface SgdArguments {
   parameter: DeviceBuffer;
   gradient: DeviceBuffer;
@@ -35,6 +36,7 @@ export interface SgdArguments {
   first: boolean; // the buffer starts as the gradient itself
 }
 
+/** Steps of optimizers. */
 export interface OptimizerKernels {
   /** `p −= lr/bc1 · m / (√v/√bc2 + eps)` (Kingma & Ba 2015; Loshchilov & Hutter 2019), as PyTorch orders it. */
   adam(args: AdamArguments): void;

@@ -21,6 +21,7 @@ export interface FourBitWeight {
   nestedBlockSize: number;
 }
 
+/** 4-bit and 8-bit weights. */
 export interface QuantizationKernels {
   /** Packs x into 4-bit codes and one absmax a block; bytes as bitsandbytes' (Dettmers et al. 2023, arXiv 2305.14314). */
   quantize4bit(

@@ -12,6 +12,7 @@ export interface RandomStream {
   offsetHigh: number;
 }
 
+/** Random numbers, drawn where they are needed. */
 export interface RandomKernels {
   /** `low + (high − low) · u`, `u = floor(word / 2⁸) · 2⁻²⁴` in [0, 1). */
   uniform(y: DeviceBuffer, size: number, low: number, high: number, stream: RandomStream): void;

@@ -1,7 +1,9 @@
 import type { DeviceBuffer } from '../device.js';
 
+/** What kernels reduce rows to. */
 export type ReduceOp = 'sum' | 'sumAbs' | 'sumSquares' | 'max' | 'min' | 'maxAbs';
 
+/** Sums and other reductions. */
 export interface ReductionKernels {
   /**
    * Reduces the middle axis of `[outer, length, inner]` to `[outer, inner]`. Sums run in several float32 lanes, blocks

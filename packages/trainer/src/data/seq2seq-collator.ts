@@ -3,6 +3,7 @@ import { type CollatorOptions, checkMaxLength, padded, paddedLength, tokenInputs
 import type { Example } from './example.js';
 import { type Collator, IGNORE_INDEX, type TextBatch } from './host-batch.js';
 
+/** How sources and targets become a batch. */
 export interface Seq2SeqCollatorOptions extends CollatorOptions {
   /** Ids of the target are below this. Default: `vocabSize`. */
   targetVocabSize?: number;

@@ -18,6 +18,7 @@ export interface BleuScores {
   readonly referenceLength: number;
 }
 
+/** What {@link corpusBleu} takes besides. */
 export interface BleuOptions {
   /** `'exp'`: a precision of 0 becomes half of the least that could be, the next a quarter. `'none'`: the score is 0. */
   smoothing?: 'exp' | 'none';

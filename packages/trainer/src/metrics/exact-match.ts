@@ -10,6 +10,7 @@ export interface ExactMatchScores {
   readonly wordF1: readonly number[];
 }
 
+/** What {@link exactMatch} takes besides. */
 export interface ExactMatchOptions {
   /** Done to both sides before they are compared. Default {@link normalizeAnswer}; `(text) => text` compares them as they are. */
   normalize?: (text: string) => string;

@@ -14,6 +14,7 @@ export interface PerplexityScores {
   readonly tokens: number;
 }
 
+/** What {@link perplexity} takes besides. */
 export interface PerplexityOptions {
   /** The logits at t are for the label at t + 1, as in causal language models. Default true. */
   shift?: boolean;
