@@ -26,6 +26,8 @@ import { maySleep } from './workers.js';
 const SLICE = 4_000;
 /** A worker that owns slices and gives no sign of life for so long is taken for dead. */
 const PATIENCE_MS = 60_000;
+/** The longest of its sleeps. No more than that counts as waiting: the process itself may have been stopped, and goes on. */
+const SLEEP_MS = 1000;
 
 /** A kernel as WebAssembly exports it: its arguments, then the range, then scratch if it takes any. */
 export type RangeKernel = (...args: (number | boolean)[]) => void;
@@ -129,22 +131,24 @@ export class Board {
   /** Until the workers have finished what they took. */
   #waitFor(slices: number): void {
     const words = this.#words;
-    const start = performance.now();
+    let waited = 0;
+    let last = performance.now();
     for (let tries = 1; Atomics.load(words, FINISHED) !== slices; tries++) {
       if (tries % 64 !== 0) continue;
-      const waited = performance.now() - start;
+      const now = performance.now();
+      waited += Math.min(now - last, SLEEP_MS);
+      last = now;
       if (waited > PATIENCE_MS) throw new WorkerLost();
-      if (waited > SPIN_MS && this.#maySleep) this.#sleepUntil(slices, start + PATIENCE_MS);
+      if (waited > SPIN_MS && this.#maySleep) this.#sleep(slices);
     }
   }
 
-  #sleepUntil(slices: number, deadline: number): void {
+  /** Until a worker has finished something. */
+  #sleep(slices: number): void {
     const words = this.#words;
     Atomics.store(words, WAITING, 1);
-    for (let done = Atomics.load(words, FINISHED); done !== slices; done = Atomics.load(words, FINISHED)) {
-      Atomics.wait(words, FINISHED, done, 1000);
-      if (performance.now() > deadline) break;
-    }
+    const done = Atomics.load(words, FINISHED);
+    if (done !== slices) Atomics.wait(words, FINISHED, done, SLEEP_MS);
     Atomics.store(words, WAITING, 0);
   }
 }
