@@ -12,11 +12,18 @@ export interface Library {
     readonly unk_token_id?: number;
     readonly fuse_unk: boolean;
   };
+  readonly decoder: Decoder | null;
   encode(text: string, options: { add_special_tokens: boolean }): { ids: number[]; tokens: string[] };
   decode(ids: number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string;
   token_to_id(token: string): number | undefined;
   id_to_token(id: number): string | undefined;
   get_vocab(withAddedTokens: boolean): Map<string, number>;
+}
+
+/** A step of decoding, or several. */
+interface Decoder {
+  text_decoder?: TextDecoder;
+  readonly decoders?: readonly Decoder[];
 }
 
 /** Opens the content of tokenizer.json and tokenizer_config.json. @throws Error if it is no tokenizer that it can read */
@@ -25,7 +32,14 @@ export function openLibrary(json: Json, config: Json): Library {
   const { type, byte_fallback: bytes, unk_token: unknown } = isObject(json.model) ? json.model : {};
   if (type === 'Unigram' && bytes === true) spellUnknown(library.model);
   if (type === 'WordLevel') lookUpWhole(library.model, String(unknown));
+  keepByteOrderMarks(library.decoder);
   return library;
+}
+
+/** Has tokens of bytes decoded as they are: a byte order mark that a run of them begins with belongs to the text. */
+function keepByteOrderMarks(decoder: Decoder | null): void {
+  if (decoder?.text_decoder) decoder.text_decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  for (const step of decoder?.decoders ?? []) keepByteOrderMarks(step);
 }
 
 /** Has a model give each word that its vocabulary has, and `unknown` for any other. */
