@@ -3,11 +3,11 @@ import { Board, type Job, WorkerLost } from '../src/cpu/board.js';
 import { FINISHED, REMAINING } from '../src/cpu/board-layout.js';
 
 /** A job of two slices, the second of which a worker takes. */
-function halfTaken(words: Int32Array): Job {
+function halfTaken(words: Int32Array, unitCost = 1e9): Job {
   const run = () => {
     if (Atomics.load(words, REMAINING) > 0) Atomics.sub(words, REMAINING, 1);
   };
-  return { run, kernel: 0, args: [], units: 2, unitCost: 1e9, scratch: 0, scratchStride: 0 };
+  return { run, kernel: 0, args: [], units: 2, unitCost, scratch: 0, scratchStride: 0 };
 }
 
 /** Lets time pass while the calling thread sleeps: `sleep` says how many milliseconds. */
@@ -28,14 +28,17 @@ describe('a worker that took a slice', () => {
 
   it('is given up after a minute of waiting', () => {
     const board = new Board();
-    let sleeps = 0;
-    pass(() => {
-      sleeps += 1;
-      return 1000;
-    });
-    expect(() => board.share(halfTaken(new Int32Array(board.control)), 2, 0)).toThrow(WorkerLost);
-    expect(sleeps).toBeGreaterThan(55);
-    expect(sleeps).toBeLessThan(65);
+    pass(() => 1000);
+    const job = halfTaken(new Int32Array(board.control), 1e6);
+    expect(() => board.share(job, 2, 0)).toThrow(WorkerLost);
+    expect(() => board.share(job, 2, 0)).toThrow('stopped in the middle of a kernel; waited 60 s for it');
+  });
+
+  it('is given ten times as long as the job may take', () => {
+    const board = new Board();
+    pass(() => 1000);
+    const minutes = halfTaken(new Int32Array(board.control), 100e9);
+    expect(() => board.share(minutes, 2, 0)).toThrow('waited 2060 s for it');
   });
 
   it('has its time though the process was stopped for hours', () => {

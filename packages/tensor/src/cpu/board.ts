@@ -24,7 +24,7 @@ import { maySleep } from './workers.js';
 
 /** Nanoseconds of work in a slice: long against the microsecond that taking it costs. */
 const SLICE = 4_000;
-/** A worker that owns slices and gives no sign of life for so long is taken for dead. */
+/** A worker that owns slices and gives no sign of life for so long, and ten times what the job may take, is taken for dead. */
 const PATIENCE_MS = 60_000;
 /** The longest of its sleeps. No more than that counts as waiting: the process itself may have been stopped, and goes on. */
 const SLEEP_MS = 1000;
@@ -80,7 +80,7 @@ export class Board {
     } finally {
       // what nobody has taken counts as done: there is something left only if the kernel failed here
       Atomics.add(this.#words, FINISHED, Atomics.exchange(this.#words, REMAINING, 0));
-      this.#waitFor(slices);
+      this.#waitFor(slices, PATIENCE_MS + (10 * job.units * job.unitCost) / 1e6);
     }
     if (Atomics.load(this.#words, FAILED) === 0) return;
     throw new DeviceError(`cpu: a kernel failed in a worker thread: ${readText(this.reason)}`);
@@ -129,7 +129,7 @@ export class Board {
   }
 
   /** Until the workers have finished what they took. */
-  #waitFor(slices: number): void {
+  #waitFor(slices: number, patience: number): void {
     const words = this.#words;
     let waited = 0;
     let last = performance.now();
@@ -138,7 +138,7 @@ export class Board {
       const now = performance.now();
       waited += Math.min(now - last, SLEEP_MS);
       last = now;
-      if (waited > PATIENCE_MS) throw new WorkerLost();
+      if (waited > patience) throw new WorkerLost(waited);
       if (waited > SPIN_MS && this.#maySleep) this.#sleep(slices);
     }
   }
@@ -155,7 +155,7 @@ export class Board {
 
 /** A worker took slices and never finished them. What it was to write is lost. */
 export class WorkerLost extends DeviceError {
-  constructor() {
-    super(`cpu: a worker thread stopped in the middle of a kernel; waited ${PATIENCE_MS / 1000} s for it`);
+  constructor(waited: number) {
+    super(`cpu: a worker thread stopped in the middle of a kernel; waited ${Math.round(waited / 1000)} s for it`);
   }
 }
