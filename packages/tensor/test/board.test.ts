@@ -31,14 +31,14 @@ describe('a worker that took a slice', () => {
     pass(() => 1000);
     const job = halfTaken(new Int32Array(board.control), 1e6);
     expect(() => board.share(job, 2, 0)).toThrow(WorkerLost);
-    expect(() => board.share(job, 2, 0)).toThrow('stopped in the middle of a kernel; waited 60 s for it');
+    expect(() => board.share(job, 2, 0)).toThrow(/stopped in the middle of a kernel; waited 6[01] s for it$/);
   });
 
   it('is given ten times as long as the job may take', () => {
     const board = new Board();
     pass(() => 1000);
     const minutes = halfTaken(new Int32Array(board.control), 100e9);
-    expect(() => board.share(minutes, 2, 0)).toThrow('waited 2060 s for it');
+    expect(() => board.share(minutes, 2, 0)).toThrow(/waited 206[01] s for it$/);
   });
 
   it('has its time though the process was stopped for hours', () => {
