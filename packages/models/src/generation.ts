@@ -1,4 +1,5 @@
 import { beamSearch } from './beam-search.js';
+import { canGenerate } from './can-generate.js';
 import type { CausalModel } from './causal-model.js';
 import { ConditionedDecoder } from './conditioned-decoder.js';
 import { continueRows, newRows } from './continue-rows.js';
@@ -8,6 +9,7 @@ import type { GenerateOptions, TokenDecoder } from './generate-options.js';
 import type { FinishReason } from './generated-row.js';
 import { type GenerationPlan, planGeneration } from './generation-plan.js';
 import { checkRows } from './model-input.js';
+import { PretrainedModel } from './pretrained-model.js';
 import type { Seq2SeqModel } from './seq2seq-model.js';
 
 /**
@@ -16,8 +18,8 @@ import type { Seq2SeqModel } from './seq2seq-model.js';
  *
  * @returns each row: its prompt (of an encoder-decoder the decoder's start token) and what was added, the end token
  *   included; with `numReturnSequences` so many for each
- * @throws RangeError that names an option, or if a row is empty, an id is not in the vocabulary, the model has no room, or
- *   logits are NaN
+ * @throws RangeError that names an option, or if a row is empty, an id is not in the vocabulary, the model has no room or
+ *   another head, or logits are NaN
  * @throws ConfigError if generation_config.json asks for what is not computed here; what `signal` was aborted with
  * @example
  * const [ids] = await generate(model, [tokenizer.encode('Once upon a time')], { maxNewTokens: 50 });
@@ -97,6 +99,7 @@ function begin(
   plan: GenerationPlan,
 ): Begun {
   checkRows(prompts, 'generate');
+  if (model instanceof PretrainedModel) refuseOtherHeads(model);
   const endEvaluation = beginEvaluation(model);
   if (!('encode' in model)) return { decoder: model, starts: prompts, end: endEvaluation };
   try {
@@ -111,4 +114,12 @@ function begin(
     endEvaluation();
     throw error;
   }
+}
+
+function refuseOtherHeads(model: PretrainedModel): void {
+  if (canGenerate(model)) return;
+  throw new RangeError(
+    `generate: ${model.architecture} does not say which token is next: expected a model with a language-model head, ` +
+      'such as LlamaForCausalLM',
+  );
 }

@@ -11,6 +11,7 @@ export { BertForSequenceClassification } from './bert-for-sequence-classificatio
 export { BertForTokenClassification } from './bert-for-token-classification.js';
 export { BertModel } from './bert-model.js';
 export type { BertInput } from './bert-parts.js';
+export { canGenerate } from './can-generate.js';
 export type { CausalInput, CausalModel, NextTokenModel } from './causal-model.js';
 export { ConfigError, type RawConfig } from './config-reader.js';
 export { type DeepseekV2Config, type DeepseekV2Options, deepseekV2Config } from './deepseek-config.js';

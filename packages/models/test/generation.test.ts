@@ -1,4 +1,5 @@
 import {
+  canGenerate,
   drawToken,
   generate,
   type LogitsProcessor,
@@ -17,7 +18,7 @@ import { cpu } from '@burin/tensor';
 import { expectClose, type Fixture, FLOAT32, readFixture, seededRandom } from '@burin/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ids, logitsOf, rng, TINY, tinyLlama } from './support.js';
+import { ids, logitsOf, rng, TINY, tinyBert, tinyLlama } from './support.js';
 
 const PROMPT = [1, 5, 9, 2];
 const model = tinyLlama();
@@ -306,6 +307,11 @@ describe('generate', () => {
   });
 
   it('refuses what it cannot go on from', async () => {
+    const classifier = tinyBert();
+    expect([canGenerate(model), canGenerate(classifier)]).toEqual([true, false]);
+    await expect(generate(classifier as never, [PROMPT])).rejects.toThrow(
+      'generate: BertForSequenceClassification does not say which token is next: expected a model with a language-model head',
+    );
     const rows = 'generate: expected rows of token ids, such as [tokenizer.encode(text)], got';
     await expect(generate(model, 'Once' as never)).rejects.toThrow(`${rows} string`);
     await expect(generate(model, PROMPT as never)).rejects.toThrow(`${rows} a list of number`);

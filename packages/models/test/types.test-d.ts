@@ -2,6 +2,7 @@ import {
   type AnyModel,
   BertForSequenceClassification,
   type ByteTokenizer,
+  canGenerate,
   fromPretrained,
   GPT2LMHeadModel,
   generate,
@@ -22,6 +23,14 @@ declare const model: LlamaForCausalLM;
 declare const ids: Tensor;
 const rng = new Generator(0);
 const sizes = { vocabSize: 9, hiddenSize: 8, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 2 };
+
+test('what a folder held can be told apart', async () => {
+  const any = await fromPretrained('x');
+  // @ts-expect-error: it may be a classifier
+  generate(any, [[1]]);
+  if (canGenerate(any)) generate(any, [[1]]);
+  if (canGenerate(model)) expectTypeOf(model).toEqualTypeOf<LlamaForCausalLM>();
+});
 
 test('models are made by their own names', () => {
   expectTypeOf(LlamaForCausalLM.create(sizes, { rng })).toEqualTypeOf<LlamaForCausalLM>();
