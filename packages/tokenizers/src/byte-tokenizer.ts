@@ -1,3 +1,4 @@
+import { checkText, listIds } from './check-input.js';
 import type { TextTokenizer } from './text-tokenizer.js';
 
 const SPECIALS = ['<pad>', '<s>', '</s>'] as const;
@@ -23,13 +24,16 @@ export class ByteTokenizer implements TextTokenizer {
 
   /** `<s>` and the bytes of the text. */
   encode(text: string, { addSpecialTokens = true }: { addSpecialTokens?: boolean } = {}): number[] {
+    checkText(text);
     const ids = Array.from(new TextEncoder().encode(text), (byte) => this.idOfByte(byte));
     return addSpecialTokens ? [this.bosTokenId, ...ids] : ids;
   }
 
   /** The text; special tokens are left out, bytes that are no UTF-8 become U+FFFD. */
   decode(ids: Iterable<number>): string {
-    const bytes = [...ids].filter((id) => id >= FIRST_BYTE && id < this.vocabSize).map((id) => id - FIRST_BYTE);
+    const bytes = listIds(ids)
+      .filter((id) => id >= FIRST_BYTE && id < this.vocabSize)
+      .map((id) => id - FIRST_BYTE);
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes));
   }
 

@@ -12,6 +12,7 @@ import { type BatchDefaults, type BatchOptions, planBatch } from './batch-option
 import type { ChatMessage, ChatOptions, ChatTemplateOptions } from './chat/chat-message.js';
 import { ChatRenderer } from './chat/chat-renderer.js';
 import { type ChatEncoding, maskTokens } from './chat/encode-chat.js';
+import { checkText, listIds } from './check-input.js';
 import { encodeRows, type TextInput } from './encode-batch.js';
 import type { Encoding, TextTokens } from './encoding.js';
 import { TokenizerError } from './errors.js';
@@ -143,7 +144,7 @@ export class Tokenizer implements TextTokenizer {
   }
 
   decode(ids: Iterable<number>, { skipSpecialTokens = true }: { skipSpecialTokens?: boolean } = {}): string {
-    const known = [...ids].filter((id) => this.idToToken(id) !== null);
+    const known = listIds(ids).filter((id) => this.idToToken(id) !== null);
     if (known.length === 0) return '';
     return this.#tokenizer.decode(known, {
       skip_special_tokens: skipSpecialTokens,
@@ -170,6 +171,7 @@ export class Tokenizer implements TextTokenizer {
   }
 
   #tokensOf(text: string, withOffsets = false): TextTokens {
+    checkText(text);
     const { ids } = this.#tokenizer.encode(text, { add_special_tokens: false });
     if (ids.includes(undefined as never)) {
       throw new TokenizerError(

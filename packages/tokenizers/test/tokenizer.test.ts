@@ -100,6 +100,19 @@ describe('Tokenizer', () => {
     await expect(Tokenizer.fromFolder(new Map())).rejects.toThrow('tokenizer.json must be among the files');
   });
 
+  it('refuses several texts for one, and rows for ids', () => {
+    for (const tokenizer of [bytes, new Tokenizer(bytes.toJson())]) {
+      expect(() => tokenizer.encode(['a', 'b'] as never)).toThrow(
+        'encode: expected a text, got an array; several texts are rows of encodeBatch',
+      );
+      expect(() => tokenizer.encode(undefined as never)).toThrow('encode: expected a text, got undefined');
+      expect(() => tokenizer.decode([[68]] as never)).toThrow(
+        'decode: expected the ids of a text, got rows; decode each of them',
+      );
+      expect(() => tokenizer.decode([68n] as never)).toThrow('decode: expected the ids of a text, got a bigint');
+    }
+  });
+
   it('looks tokens up, and passes over ids that are none', () => {
     const tokenizer = new Tokenizer(bytes.toJson());
     expect([tokenizer.tokenToId('<0x41>'), tokenizer.tokenToId('none')]).toEqual([68, null]);
