@@ -64,6 +64,7 @@ function findSaved(
   for (const [name, module] of found) {
     refuseAdapted(who, name, module);
     refuseFrozen(who, name, module);
+    refuseContainer(who, name, module);
     for (const other of found.keys()) if (other.startsWith(`${name}.`)) found.delete(other); // it comes with the outer one
   }
   return found;
@@ -85,6 +86,14 @@ function refuseFrozen(who: string, path: string, module: Module): void {
   throw new RangeError(
     `${who}: modulesToSave ${path} (${module.constructor.name}) must have parameters to train, ` +
       `got ${isPacked ? 'a weight in 4 bits; leave it out when quantizing' : 'none'}`,
+  );
+}
+
+/** A model reaches through a module without a forward pass for its parts, and a copy would not be found there. */
+function refuseContainer(who: string, path: string, module: Module): void {
+  if ('forward' in module) return;
+  throw new RangeError(
+    `${who}: modulesToSave ${path} must be a module with a forward pass, got ${module.constructor.name}; name its parts instead`,
   );
 }
 

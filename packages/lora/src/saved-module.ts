@@ -27,9 +27,20 @@ export class SavedModule extends Module {
     return name === undefined ? this.originalModule : this.modulesToSave.get(name)!;
   }
 
-  /** Takes and gives what the module does that it stands for. */
+  /** Takes and gives what the module does that it stands for. @throws RangeError if it is a copy that lacks private fields */
   forward(...inputs: unknown[]): unknown {
-    return (this.current as Module & { forward: Forward }).forward(...inputs);
+    const { current } = this;
+    try {
+      return (current as Module & { forward: Forward }).forward(...inputs);
+    } catch (cause) {
+      if (current === this.originalModule || !(cause instanceof TypeError && /private/.test(cause.message)))
+        throw cause;
+      throw new RangeError(
+        `modulesToSave: a module must have no #private fields, which a copy cannot have: got ${current.constructor.name}; ` +
+          'name parts of it instead',
+        { cause },
+      );
+    }
   }
 
   /** The weight of the module that runs now: for models that read the weight of their embedding or head. */

@@ -1,5 +1,5 @@
 import { Dropout, Linear } from '@burin/nn';
-import { cpu, Generator } from '@burin/tensor';
+import { cpu, Generator, ones, type Tensor } from '@burin/tensor';
 import { describe, expect, it } from 'vitest';
 import { applyLora, LoraLinear, type LoraOptions, trainableParameters } from '../src/index.js';
 import { OneLinear } from './layers.js';
@@ -165,6 +165,26 @@ describe('applyLora', () => {
       ...{ trainable, total, share: trainable / total },
       text: 'trainable params: 1,344 || all params: 15,504 || trainable%: 8.6687',
     });
+  });
+
+  it('copies a module whole: not one with private fields, nor one that only holds others', () => {
+    class Sealed extends TinyModel {
+      readonly #factor = 2;
+      override forward(x: Tensor): Tensor {
+        return super.forward(x).mul(this.#factor);
+      }
+    }
+    const model = new OneLinear(new Sealed({ width: 4 }) as unknown as Linear);
+    const layers = Object.assign(model, { first: new Linear(4, 4, { rng: rng() }) });
+    const options = { rank: 2, targetModules: 'first', rng: rng() };
+    expect(() => applyLora(layers, { ...options, modulesToSave: 'layer.model' })).toThrow(
+      'applyLora: modulesToSave layer.model must be a module with a forward pass, got Body; name its parts instead',
+    );
+    const lora = applyLora(layers, { ...options, modulesToSave: 'layer' });
+    expect(() => model.forward(ones([2, 4]))).toThrow(
+      'modulesToSave: a module must have no #private fields, which a copy cannot have: got Sealed; name parts of it instead',
+    );
+    expect(lora.withDisabled(() => model.forward(ones([2, 4]))).shape).toEqual([2, 7]);
   });
 
   it('gives a layer that stands in several places one adapter, and frees it whole', () => {
