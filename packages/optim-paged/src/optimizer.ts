@@ -33,6 +33,9 @@ export abstract class Optimizer<H extends { lr: number }> {
   #disposed = false;
 
   constructor(rule: UpdateRule<H>, params: OptimizerParameters<H>, options: Partial<H> & PagingOptions) {
+    if (typeof options !== 'object') {
+      throw new TypeError(`${rule.name}: expected options such as { lr: 1e-3 }, got ${String(options)}`); // PyTorch takes lr there
+    }
     const { pageBytes, deviceBytes, file, ...hyperparameters } = options;
     const paging = resolvePaging(rule.name, rule.states.length, options);
     this.#rule = rule;

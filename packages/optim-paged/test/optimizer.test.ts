@@ -257,6 +257,7 @@ describe('messages', () => {
         'raise it, or make pageBytes smaller (a multiple of 32)',
     ],
     [{ deviceBytes: 31 }, 'expected 32 or more, got 31'],
+    [1e-2, 'AdamW: expected options such as { lr: 1e-3 }, got 0.01'],
   ])('for options %j', (options, message) => {
     expect(() => new AdamW([p], options as AdamOptions)).toThrow(message);
   });
