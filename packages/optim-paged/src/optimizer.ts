@@ -33,8 +33,9 @@ export abstract class Optimizer<H extends { lr: number }> {
   #disposed = false;
 
   constructor(rule: UpdateRule<H>, params: OptimizerParameters<H>, options: Partial<H> & PagingOptions) {
+    // PyTorch takes lr there
     if (typeof options !== 'object') {
-      throw new TypeError(`${rule.name}: expected options such as { lr: 1e-3 }, got ${String(options)}`); // PyTorch takes lr there
+      throw new TypeError(`${rule.name}: expected options such as { lr: 1e-3 }, got ${String(options)}`);
     }
     const { pageBytes, deviceBytes, file, ...hyperparameters } = options;
     const paging = resolvePaging(rule.name, rule.states.length, options);
