@@ -47,9 +47,12 @@ export type PackedBatch = TextBatch & {
   };
 };
 
-/** Labels of a batch that are not −100: how many terms the loss has. 0 where the batch has no labels. */
+/**
+ * Labels of a batch that are not −100: how many terms the loss has. Where answers are looked for in texts, those whose
+ * `startPositions` are not. 0 where the batch has neither.
+ */
 export function countTrained({ inputs }: HostBatch): number {
-  const { labels } = inputs;
+  const labels = inputs.labels ?? inputs.startPositions;
   if (!isHostTensor(labels)) return 0;
   let count = 0;
   for (const label of labels.data) if (label !== IGNORE_INDEX) count++;
