@@ -1,5 +1,5 @@
 import { type ActivationName, activationNames } from '@burin/ffn';
-import { ConfigReader } from './config-reader.js';
+import { ConfigReader, type RawConfig } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
 import { classifierDropout, layerCount, numLabels, tokenIds } from './head-config.js';
 import { rawConfigOf } from './raw-config.js';
@@ -126,9 +126,19 @@ function weightCount(config: GPTNeoConfig): number {
   return (config.vocabSize + config.maxPositionEmbeddings + 2) * C + config.numHiddenLayers * layer;
 }
 
+/** With `attention_types`, by which transformers counts layers: what it takes where there are none is of 24. */
+function rawConfig(options: GPTNeoOptions): RawConfig {
+  const { attentionLayers, numLayers } = options;
+  const byTurns = [
+    [['global', 'local'], Math.floor(numLayers / 2)],
+    [['global'], numLayers % 2],
+  ];
+  return rawConfigOf('gpt_neo', { attentionTypes: attentionLayers ? [[attentionLayers, 1]] : byTurns, ...options });
+}
+
 /** GPT-Neo. Older checkpoints hold each layer's causal mask. */
 export const gptNeo: Family<GPTNeoConfig, GPTNeoOptions> = {
-  rawConfig: (options) => rawConfigOf('gpt_neo', options),
+  rawConfig,
   readConfig: gptNeoConfig,
   weightCount,
   baseModel: 'transformer',

@@ -3,7 +3,7 @@ import { ConfigReader } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
 import { layerCount, numLabels } from './head-config.js';
 import { type LayerType, layerTypes } from './layer-types.js';
-import { rawConfigOf } from './raw-config.js';
+import { rawConfigOf, withPaddingOf } from './raw-config.js';
 import { type RopeConfig, ropeScaling } from './rope-config.js';
 
 /** What a layer sees: all tokens, or those near it. */
@@ -150,7 +150,7 @@ function weightCount(config: ModernBertConfig): number {
 
 /** ModernBERT. */
 export const modernBert: Family<ModernBertConfig, ModernBertOptions> = {
-  rawConfig: (options) => rawConfigOf('modernbert', options),
+  rawConfig: (options) => withPaddingOf(rawConfigOf('modernbert', options), 50283),
   readConfig: modernBertConfig,
   weightCount,
   baseModel: 'model',

@@ -2,7 +2,7 @@ import { type ActivationName, activationNames } from '@burin/ffn';
 import { ConfigReader } from './config-reader.js';
 import type { Family, FamilyConfig } from './family.js';
 import { classifierDropout, layerCount, numLabels, tokenIds } from './head-config.js';
-import { rawConfigOf } from './raw-config.js';
+import { rawConfigOf, withPaddingOf } from './raw-config.js';
 import { partialRopeConfig, type RopeConfig, stretchedLength } from './rope-config.js';
 
 /** A Phi-3 decoder, by config.json's names (Abdin et al. 2024, https://arxiv.org/abs/2404.14219). */
@@ -97,7 +97,7 @@ function weightCount(config: Phi3Config): number {
 
 /** Phi-3. */
 export const phi3: Family<Phi3Config, Phi3Options> = {
-  rawConfig: (options) => rawConfigOf('phi3', options),
+  rawConfig: (options) => withPaddingOf(rawConfigOf('phi3', options), 32000),
   readConfig: phi3Config,
   weightCount,
   baseModel: 'model',

@@ -21,3 +21,12 @@ function withSnakeCase(options: object): RawConfig {
 function ropeScaling({ type, ...rest }: { type: string }): RawConfig {
   return { rope_type: type, ...withSnakeCase(rest) };
 }
+
+/**
+ * The same, without a padding id where none is given and the one that transformers then takes is not in the vocabulary: it
+ * would refuse the file.
+ */
+export function withPaddingOf(raw: RawConfig, paddingOfTransformers: number): RawConfig {
+  const fits = raw.pad_token_id !== undefined || Number(raw.vocab_size) > paddingOfTransformers;
+  return fits ? raw : { ...raw, pad_token_id: null };
+}

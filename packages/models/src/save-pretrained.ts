@@ -54,8 +54,12 @@ export async function savePretrained(
 }
 
 function writeJson(path: string, content: RawConfig): Promise<void> {
-  return writeFileAtomic(path, `${JSON.stringify(content, null, 2)}\n`);
+  return writeFileAtomic(path, `${JSON.stringify(content, null, 2).replace(WHOLE_FLOAT, '$1.0')}\n`);
 }
+
+/** Values that transformers 5 takes as floats only: for 1, which is an int in Python, 1.0 must be written. */
+const WHOLE_FLOAT =
+  /^( {2}"(?:initializer_(?:range|factor|cutoff_factor)|init_std|(?:rms_|layer_)?norm_eps(?:ilon)?|attention_dropout|routed_scaling_factor|(?:en|de)coder_layerdrop)": -?\d+)(?=,?$)/gm;
 
 function refuseWrapped(model: Module): void {
   for (const [name, module] of model.namedModules()) {

@@ -143,7 +143,7 @@ function untieOwnHead(raw: RawConfig, names: ReadonlyMap<string, unknown>): RawC
 
 /** T5, 1.0 and 1.1. Older checkpoints hold a bias of cross attention that nothing reads. */
 export const t5: Family<T5Config, T5Options> = {
-  rawConfig: (options) => rawConfigOf('t5', options),
+  rawConfig: (options) => rawConfigOf('t5', { decoderStartTokenId: options.padTokenId ?? 0, ...options }), // T5's habit
   readConfig: (raw, where) => t5Config(raw, where),
   weightCount,
   ignored: /^(transformer\.)?decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$/,

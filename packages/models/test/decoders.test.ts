@@ -187,6 +187,16 @@ describe('GPT-NeoX and Phi-3', () => {
   });
 });
 
+describe('Phi-3', () => {
+  it('has no padding id where the one of transformers is not in its vocabulary', () => {
+    const raw = (options: object) =>
+      Phi3ForCausalLM.create({ ...SIZES, hiddenSize: 32, ...options }, { rng: rng() }).rawConfig;
+    expect(raw({}).pad_token_id).toBeNull();
+    expect(raw({ padTokenId: 3 }).pad_token_id).toBe(3);
+    expect(raw({ vocabSize: 32001, hiddenSize: 8 })).not.toHaveProperty('pad_token_id');
+  });
+});
+
 describe('GPT-Neo', () => {
   const make = (options: object) => () =>
     GPTNeoForCausalLM.create(
@@ -197,6 +207,17 @@ describe('GPT-Neo', () => {
   it('takes the kinds of its layers in either form', () => {
     expect(make({})().config.attentionLayers).toEqual(['global', 'local', 'global']);
     expect(make({ attentionTypes: [[['local'], 3]] })().config.attentionLayers).toEqual(['local', 'local', 'local']);
+  });
+
+  it('writes them so that transformers counts as many layers', () => {
+    const types = (options: object) => make(options)().rawConfig.attention_types;
+    const byTurns = ['global', 'local'];
+    expect(types({})).toEqual([
+      [byTurns, 1],
+      [['global'], 1],
+    ]);
+    expect(make({ numLayers: 4 })().config.attentionLayers).toEqual([...byTurns, ...byTurns]);
+    expect(types({ attentionLayers: ['local', 'local', 'global'] })).toEqual([[['local', 'local', 'global'], 1]]);
   });
 
   it('refuses options that do not go together', () => {

@@ -146,6 +146,12 @@ describe('T5', () => {
     writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...change }));
   };
 
+  it('writes what its decoder begins with, which transformers does not know of a T5', () => {
+    expect(make({}).rawConfig.decoder_start_token_id).toBe(0);
+    expect(make({ padTokenId: 3 }).rawConfig.decoder_start_token_id).toBe(3);
+    expect(make({ padTokenId: 3, decoderStartTokenId: 4 }).rawConfig.decoder_start_token_id).toBe(4);
+  });
+
   it('1.1 that transformers 5 saved, which calls every T5 tied, has the head that is in the file', async () => {
     const model = make({ tieWordEmbeddings: false });
     const path = folder('saved by transformers 5');

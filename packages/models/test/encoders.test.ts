@@ -162,6 +162,11 @@ describe('DistilBERT', () => {
 describe('ModernBERT', () => {
   const make = (options: object) => () => ModernBertForMaskedLM.create({ ...MODERN, ...options }, { rng: rng() });
 
+  it('has no padding id where the one of transformers is not in its vocabulary', () => {
+    expect(make({ padTokenId: undefined })().rawConfig.pad_token_id).toBeNull();
+    expect(make({ padTokenId: 3 })().rawConfig.pad_token_id).toBe(3);
+  });
+
   it('looks at near tokens in local layers', async () => {
     const [near, far] = [1, 4].map((localAttention) =>
       make({ localAttention, layerTypes: Array(4).fill('sliding_attention') })().eval(),

@@ -155,6 +155,21 @@ describe('a folder that was saved', () => {
     }
   });
 
+  it('says 1.0 where transformers takes no whole number', async () => {
+    const ropeScaling = { type: 'linear', factor: 2 } as const;
+    const path = await saved('whole', tinyLlama({ initializerRange: 1, attentionDropout: 0, ropeScaling }));
+    const text = readFileSync(`${path}/config.json`, 'utf8');
+    for (const line of [
+      '"initializer_range": 1.0,',
+      '"attention_dropout": 0.0,',
+      '"vocab_size": 37,',
+      '"factor": 2\n',
+    ]) {
+      expect(text).toContain(line);
+    }
+    expect((await LlamaForCausalLM.fromPretrained(path)).config.initializerRange).toBe(1);
+  });
+
   it('holds config.json, the weights and the tokenizer, and tells sizes', async () => {
     const path = folder('with tokenizer');
     const written = await tinyLlama().savePretrained(path, { tokenizer: new ByteTokenizer() });
