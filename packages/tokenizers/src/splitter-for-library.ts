@@ -30,11 +30,19 @@ export function splitterForLibrary(splitter: unknown): unknown {
       return split(PUNCTUATION, behaviorOf(splitter));
     case 'Digits':
       return split('\\p{N}', splitter.individual_digits === true ? 'Isolated' : 'Contiguous');
+    case 'Metaspace':
+      return splitter.split === false ? splitter : splitAtSpaces(splitter);
     case 'Split':
       return splitByPattern(splitter);
     default:
       return splitter;
   }
+}
+
+/** Words as well, each with the sign for the space before it. */
+function splitAtSpaces(metaspace: Json): Json {
+  const space = escapePattern(String(metaspace.replacement ?? '\u2581'));
+  return { type: 'Sequence', pretokenizers: [metaspace, split(space, 'MergedWithNext')] };
 }
 
 function splitByPattern(splitter: Json): unknown {

@@ -30,6 +30,8 @@ CASES = [
     *((normalizers.NFC(), pre_tokenizers.Punctuation(each)) for each in ["isolated", "contiguous", "removed", "merged_with_next"]),
     *((normalizers.NFC(), pre_tokenizers.Digits(individual_digits=each)) for each in [True, False]),
     (normalizers.NFC(), pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()])),
+    *((normalizers.NFC(), pre_tokenizers.Metaspace(prepend_scheme=each)) for each in ["always", "never"]),
+    (normalizers.NFC(), pre_tokenizers.Metaspace(split=False)),
     (normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()),
     (normalizers.Sequence([normalizers.Lowercase(), normalizers.Strip()]), pre_tokenizers.Split("-", "isolated")),
     (normalizers.Strip(left=False), pre_tokenizers.Split("-", "isolated")),
