@@ -89,11 +89,14 @@ export class Tensor {
   async data(): Promise<HostArray> {
     if (this.dtype === 'float16' || this.dtype === 'bfloat16') {
       const view = this.detach();
-      const wide = movement.cast(view, 'float32');
-      const reading = wide.data();
-      wide.dispose();
-      view.dispose();
-      return reading;
+      try {
+        const wide = movement.cast(view, 'float32');
+        const reading = wide.data();
+        wide.dispose();
+        return reading;
+      } finally {
+        view.dispose();
+      }
     }
     const { buffer } = await this.bytes();
     if (this.dtype === 'int32') return new Int32Array(buffer);

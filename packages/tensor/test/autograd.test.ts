@@ -139,6 +139,19 @@ describe('memory', () => {
     expect(() => z.sum().backward()).toThrow('changed in place');
     expect(cpu().memory.liveBytes).toBeLessThanOrEqual(before + 8);
   });
+  it('is free again where there is no room to widen what is read', async () => {
+    const { memory } = cpu();
+    const before = memory.liveBuffers;
+    const half = tensor([1, 2], undefined, { dtype: 'float16' });
+    memory.budget = memory.liveBytes;
+    try {
+      await expect(half.data()).rejects.toThrow(MemoryError);
+    } finally {
+      memory.budget = Number.POSITIVE_INFINITY;
+    }
+    half.dispose();
+    expect(memory.liveBuffers).toBe(before);
+  });
   it('keeps a gradient that was added to in place where there is no room for another', () => {
     const { memory } = cpu();
     const [x, weight] = [leaf([1, 2]), tensor([[3, 4]], undefined, { requiresGrad: true })];
