@@ -6,8 +6,12 @@ import type { RepositoryCache } from './repository-cache.js';
 /** Fetches the bytes of a file. */
 export type OpenBlob = (file: RemoteFile) => Promise<Blob>;
 
+/** What another machine or thread has not written to for so long is left over: whether it runs cannot be asked. */
+const STALE_AFTER_MS = 10 * 60 * 1000;
+
 let count = 0;
-const underway = new Set<string>(); // what this process is writing
+const underway = new Set<string>(); // what this thread is writing
+
 /**
  * Puts a file into the cache, unless it is there: its bytes under their hash, and a link in the snapshot. A file is
  * written aside, goes on where an interrupted process stopped, and is given its name once its hash is right.
@@ -31,8 +35,8 @@ export async function download(
 }
 
 async function fetchBlob(cache: RepositoryCache, file: RemoteFile, blob: string, openBlob: OpenBlob): Promise<void> {
-  const { path, pid } = platform();
-  const aside = path.join(cache.blobs, `${file.etag}.${pid}-${count++}.incomplete`);
+  const { path, host, pid, threadId } = platform();
+  const aside = path.join(cache.blobs, `${file.etag}.${host}.${pid}-${threadId}-${count++}.incomplete`);
   underway.add(aside);
   try {
     await adoptLeftover(cache, file, aside);
@@ -59,15 +63,31 @@ async function publish(aside: string, file: RemoteFile, blob: string): Promise<v
 
 /** What a process that no longer runs has fetched of this file becomes the beginning of ours. */
 async function adoptLeftover(cache: RepositoryCache, file: RemoteFile, aside: string): Promise<void> {
-  const { fs, path, isRunning, pid: own } = platform();
+  const { fs, path } = platform();
   for (const name of await fs.readdir(cache.blobs)) {
-    const [, etag, pid] = /^(.+)\.(\d+)-\d+\.incomplete$/.exec(name) ?? [];
+    const [, etag, host, pid, thread] = /^(\w+)\.(.+)\.(\d+)-(\d+)-\d+\.incomplete$/.exec(name) ?? [];
     const leftover = path.join(cache.blobs, name);
-    const isInUse = Number(pid) === own ? underway.has(leftover) : isRunning(Number(pid));
-    if (etag !== file.etag || isInUse) continue;
+    const owner = { host, pid: Number(pid), threadId: Number(thread) };
+    if (etag !== file.etag || (await isInUse(leftover, owner))) continue;
     await fs.rename(leftover, aside).catch(() => undefined); // another process was first
     return;
   }
+}
+
+interface Owner {
+  readonly host: string | undefined;
+  readonly pid: number;
+  readonly threadId: number;
+}
+
+/** Containers that share a cache have processes of the same numbers. */
+async function isInUse(path: string, { host, pid, threadId }: Owner): Promise<boolean> {
+  const own = platform();
+  const isHere = host === own.host;
+  if (isHere && pid !== own.pid) return own.isRunning(pid);
+  if (isHere && threadId === own.threadId) return underway.has(path);
+  const stat = await own.fs.stat(path).catch(() => undefined);
+  return stat !== undefined && Date.now() - stat.mtimeMs < STALE_AFTER_MS;
 }
 
 /** Writes the part of `blob` that is not in the file yet. */

@@ -9,7 +9,10 @@ export interface Platform {
   readonly fs: typeof import('node:fs/promises');
   readonly path: typeof import('node:path');
   readonly crypto: typeof import('node:crypto');
+  /** This machine or container. */
+  readonly host: string;
   readonly pid: number;
+  readonly threadId: number;
   isRunning(pid: number): boolean;
 }
 
@@ -26,7 +29,9 @@ export function platform(): Platform {
     fs,
     path: process.getBuiltinModule('node:path'),
     crypto: process.getBuiltinModule('node:crypto'),
+    host: process.getBuiltinModule('node:os').hostname(),
     pid: process.pid,
+    threadId: process.getBuiltinModule('node:worker_threads').threadId,
     isRunning: (pid) => isRunning(process, pid),
   };
 }

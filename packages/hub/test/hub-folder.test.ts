@@ -1,5 +1,16 @@
-import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HubError, hubFolder } from '@burin/hub';
 import { HubServer } from '@burin/testing/hub';
@@ -133,6 +144,25 @@ describe('a download that is interrupted', () => {
     const ranges = hub.requests.filter((request) => /model\.safetensors bytes=[1-9]/.test(request));
     expect(ranges).toHaveLength(1);
     expect(readdirSync(join(repositoryFolder(), 'blobs')).some((name) => name.endsWith('.incomplete'))).toBe(false);
+  });
+
+  it.each([
+    ['another machine that shares the cache', `another-host.${process.pid}-0-0`],
+    ['another thread', `${hostname()}.${process.pid}-99-0`],
+  ])('by %s is left alone while it goes on there', async (_, owner) => {
+    const etag = createHash('sha256').update(WEIGHTS).digest('hex');
+    const leftover = join(repositoryFolder(), 'blobs', `${etag}.${owner}.incomplete`);
+    mkdirSync(join(repositoryFolder(), 'blobs'), { recursive: true });
+    writeFileSync(leftover, WEIGHTS.subarray(0, 30_000));
+    await load();
+    expect(readFileSync(leftover)).toHaveLength(30_000);
+    rmSync(join(repositoryFolder(), 'snapshots'), { recursive: true });
+    rmSync(join(repositoryFolder(), 'blobs', etag));
+    utimesSync(leftover, 0, 0);
+    hub.requests.length = 0;
+    expect(readFileSync(`${await load()}/model.safetensors`).equals(WEIGHTS)).toBe(true);
+    expect(hub.requests.filter((request) => /model\.safetensors bytes=[1-9]/.test(request))).toHaveLength(1);
+    expect(existsSync(leftover)).toBe(false);
   });
 
   it('is refused where other bytes come than the hub named, and leaves none of them', async () => {
