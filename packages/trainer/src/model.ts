@@ -88,7 +88,10 @@ export function trainableParameters(model: Module) {
   return [...model.namedParameters()].filter(([, parameter]) => parameter.requiresGrad);
 }
 
-/** Buffers that training may change: running statistics. Bytes in a buffer are packed weights, which it does not. */
+/** Buffers that training may change: running statistics. Bytes are packed weights, which it does not, nor scales beside them. */
 export function changingBuffers(model: Module): [name: string, buffer: Tensor][] {
-  return [...model.namedBuffers()].filter(([, { dtype }]) => dtype !== 'uint8');
+  const buffers = [...model.namedBuffers()];
+  const holder = (name: string) => name.slice(0, name.lastIndexOf('.') + 1);
+  const packed = new Set(buffers.filter(([, { dtype }]) => dtype === 'uint8').map(([name]) => holder(name)));
+  return buffers.filter(([name]) => !packed.has(holder(name)));
 }

@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Dropout, type Linear } from '@burin/nn';
+import { buffer, Dropout, type Linear, Module } from '@burin/nn';
 import { SGD } from '@burin/optim-paged';
-import { Generator } from '@burin/tensor';
+import { Generator, tensor } from '@burin/tensor';
 import { findLastCheckpoint, lineReporter, Trainer, type TrainingOptions } from '@burin/trainer';
 import { describe, expect, it } from 'vitest';
 import { readCheckpoint, temporaryFolder } from './folders.js';
@@ -266,6 +266,22 @@ describe('what is in a checkpoint', () => {
     const header = readFileSync(join(folder, 'trained.safetensors'), 'utf8');
     expect(header).toContain('hidden.weight');
     expect(header).not.toContain('embed_tokens');
+  });
+
+  it('is no weight in 4 bits, nor its scales, but running statistics', async () => {
+    class Packed extends Module {
+      readonly codes = buffer(tensor([1, 2], [2], { dtype: 'uint8' }));
+      readonly absmax = buffer(tensor([0.5]));
+    }
+    class Quantized extends TinyLanguageModel {
+      readonly frozen = new Packed();
+      readonly mean = buffer(tensor([0.25]));
+    }
+    const outputDir = temporaryFolder();
+    await newTrainer({ outputDir, maxSteps: 4 }, { model: new Quantized() }).train();
+    const header = readFileSync(join(outputDir, 'checkpoint-4', 'model.safetensors'), 'latin1');
+    expect(header).toContain('"mean"');
+    expect(header).not.toMatch(/frozen/);
   });
 
   it('ignores what a killed process left, and folders that are no whole checkpoint', async () => {
