@@ -12,15 +12,18 @@ export const FAR_CHINESE = '[\\u{20000}-\\u{2a6df}\\u{2a700}-\\u{2b81f}\\u{2b920
  * A tokenizer.json in the words in which `@huggingface/tokenizers` makes of it what Hugging Face's own library does: some
  * kinds of steps it takes for others, or reads as JavaScript's letters, digits and spaces go.
  *
- * @throws TokenizerError for what it would get wrong and no words are known for
+ * @throws TokenizerError for what it would get wrong and no words are known for, or without a model
  */
 export function forLibrary(json: Json): Json {
+  const { normalizer, pre_tokenizer: splitter, model, post_processor: processor, decoder, added_tokens: added } = json;
   return {
     ...json,
-    normalizer: normalizerFor(json.normalizer),
-    pre_tokenizer: splitterForLibrary(json.pre_tokenizer),
-    model: modelFor(json.model),
-    decoder: decoderFor(json.decoder),
+    normalizer: normalizerFor(normalizer ?? null),
+    pre_tokenizer: splitterForLibrary(splitter ?? null),
+    model: modelFor(model),
+    post_processor: processor ?? null,
+    decoder: decoderFor(decoder ?? null),
+    added_tokens: added ?? [],
   };
 }
 
@@ -49,7 +52,7 @@ function stripSteps({ strip_left: left, strip_right: right }: Json): Json[] {
 }
 
 function modelFor(model: unknown): unknown {
-  if (!isObject(model)) return model;
+  if (!isObject(model)) throw new TokenizerError(`tokenizer.json: model: expected an object, got ${String(model)}`);
   const { type, continuing_subword_prefix: prefix } = model;
   if (type === 'BPE' && typeof prefix === 'string' && prefix !== '') {
     throw new TokenizerError(

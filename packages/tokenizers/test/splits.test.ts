@@ -95,6 +95,12 @@ describe('what cannot be read', () => {
   });
 });
 
+it('steps that tokenizer.json does not name are none; without a model it is no tokenizer', () => {
+  const { model } = wordLevel(['a b']);
+  expect(new Tokenizer({ model }).encode('a b')).toEqual([1]);
+  expect(() => new Tokenizer({ added_tokens: [] })).toThrow('tokenizer.json: model: expected an object, got undefined');
+});
+
 it('a vocabulary that leaves ids out is as large as its tokens are many', () => {
   const added = {
     id: 9,
