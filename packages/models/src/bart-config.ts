@@ -131,9 +131,12 @@ function weightCount({ hiddenSize: C, vocabSize, maxPositionEmbeddings, encoder,
   return (vocabSize + 2 * maxPositionEmbeddings + 8) * C + encoderLayers + decoderLayers;
 }
 
+/** What BART has where nobody says: transformers generates by those alone that are in the file. */
+const IDS = { bosTokenId: 0, padTokenId: 1, eosTokenId: 2, decoderStartTokenId: 2, forcedEosTokenId: 2 };
+
 /** BART. */
 export const bart: Family<BartConfig, BartOptions> = {
-  rawConfig: (options) => rawConfigOf('bart', options),
+  rawConfig: (options) => rawConfigOf('bart', { ...IDS, ...options }),
   readConfig: bartConfig,
   weightCount,
   baseModel: 'model',

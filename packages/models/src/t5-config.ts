@@ -141,9 +141,15 @@ function untieOwnHead(raw: RawConfig, names: ReadonlyMap<string, unknown>): RawC
   return hasOwnHead ? { ...raw, tie_word_embeddings: false } : raw;
 }
 
+/** With the ids that T5 has where nobody says: transformers generates by those alone that are in the file. */
+function rawConfig(options: T5Options): RawConfig {
+  const padTokenId = options.padTokenId ?? 0;
+  return rawConfigOf('t5', { decoderStartTokenId: padTokenId, eosTokenId: 1, padTokenId, ...options });
+}
+
 /** T5, 1.0 and 1.1. Older checkpoints hold a bias of cross attention that nothing reads. */
 export const t5: Family<T5Config, T5Options> = {
-  rawConfig: (options) => rawConfigOf('t5', { decoderStartTokenId: options.padTokenId ?? 0, ...options }), // T5's habit
+  rawConfig,
   readConfig: (raw, where) => t5Config(raw, where),
   weightCount,
   ignored: /^(transformer\.)?decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$/,

@@ -146,8 +146,8 @@ describe('T5', () => {
     writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, 'utf8')), ...change }));
   };
 
-  it('writes what its decoder begins with, which transformers does not know of a T5', () => {
-    expect(make({}).rawConfig.decoder_start_token_id).toBe(0);
+  it('writes what its decoder begins and ends with, by which transformers generates', () => {
+    expect(make({}).rawConfig).toMatchObject({ decoder_start_token_id: 0, pad_token_id: 0, eos_token_id: 1 });
     expect(make({ padTokenId: 3 }).rawConfig.decoder_start_token_id).toBe(3);
     expect(make({ padTokenId: 3, decoderStartTokenId: 4 }).rawConfig.decoder_start_token_id).toBe(4);
   });
@@ -186,6 +186,18 @@ describe('BART', () => {
     (options: object = {}) =>
     () =>
       BartForConditionalGeneration.create({ ...BART, ...options }, { rng: rng(3) });
+
+  it('writes what its decoder begins and ends with, by which transformers generates', () => {
+    const written = {
+      bos_token_id: 0,
+      pad_token_id: 0,
+      eos_token_id: 2,
+      decoder_start_token_id: 2,
+      forced_eos_token_id: 2,
+    };
+    expect(make()().rawConfig).toMatchObject(written); // of a padding id that was given
+    expect(make({ forcedEosTokenId: null })().rawConfig.forced_eos_token_id).toBeNull();
+  });
 
   it('begins with the token that it is told to', async () => {
     const [row] = await generateFromEncoder(make({ forcedBosTokenId: 9 })(), [[5, 6]], { maxNewTokens: 4 });
