@@ -77,7 +77,7 @@ export function parseHeader(file: string, bytes: Uint8Array, fileSize: number): 
     .sort((a, b) => a.byteOffset - b.byteOffset || a.byteLength - b.byteLength);
   checkCover(file, infos, dataStart, fileSize);
   return {
-    metadata: notes ? parseMetadata(file, notes[1]) : emptyMetadata(),
+    metadata: parseMetadata(file, notes?.[1] ?? {}), // null is none, as to the reference
     tensors: new Map(infos.map((info) => [info.name, info])),
   };
 }
@@ -148,16 +148,12 @@ function checkCover(file: string, infos: readonly TensorInfo[], dataStart: numbe
   );
 }
 
-function emptyMetadata(): Record<string, string> {
-  return Object.create(null) as Record<string, string>; // so that a key `__proto__` is a key like any other
-}
-
 /** Throws unless `notes` maps strings to strings. Returns a copy without prototype. */
 export function parseMetadata(file: string, notes: unknown): Metadata {
   if (!isJsonObject(notes)) {
     throw new CheckpointError(`${file}: ${METADATA_KEY} must be an object of strings: got ${shown(notes)}`);
   }
-  const metadata = emptyMetadata();
+  const metadata = Object.create(null) as Record<string, string>; // so that a key `__proto__` is a key like any other
   for (const [key, value] of Object.entries(notes)) {
     if (typeof value !== 'string' || !isWellFormed(value) || !isWellFormed(key)) {
       throw new CheckpointError(

@@ -270,6 +270,11 @@ describe('what the format allows is accepted', () => {
     expect([...readSafetensors(fileOf(header, eight)).tensors.keys()]).toEqual(names);
   });
 
+  it('metadata that are null', () => {
+    const header = { w: tensor(0, 8), __metadata__: null };
+    expect(Object.entries(readSafetensors(fileOf(header, eight)).metadata)).toEqual([]);
+  });
+
   it('names that mean something to JavaScript', () => {
     const header =
       '{"__proto__":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"__metadata__":{"__proto__":"p","toString":"s"}}';
