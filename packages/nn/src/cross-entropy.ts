@@ -49,7 +49,9 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
 }
 
 function checkOperands(x: Tensor, labels: Tensor, { classWeight, labelSmoothing }: Settings): void {
-  if (labels.dtype !== 'int32') throw new DtypeError(`crossEntropy: labels must be int32, got ${labels.dtype}`);
+  if (labels.dtype !== 'int32') {
+    throw new DtypeError(`crossEntropy: labels must be int32, got ${labels.dtype}; convert them with .to('int32')`);
+  }
   const rows = x.shape.slice(0, -1);
   if (x.shape.length < 1 || `${rows}` !== `${labels.shape}`) {
     throw new ShapeError(

@@ -141,7 +141,9 @@ function checkOperands(x: Tensor, positions: Tensor, headDim: number, layout: He
   }
   const { batch, tokens } = sizesOf(x, layout);
   if (positions.dtype !== 'int32') {
-    throw new DtypeError(`RotaryEmbedding: positions must be int32, got ${positions.dtype}`);
+    throw new DtypeError(
+      `RotaryEmbedding: positions must be int32, got ${positions.dtype}; convert them with .to('int32')`,
+    );
   }
   if (`${positions.shape}` !== `${[batch, tokens]}`) {
     throw new ShapeError(

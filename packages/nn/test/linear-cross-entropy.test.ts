@@ -94,6 +94,8 @@ describe('linearCrossEntropy', () => {
     expect(() => linearCrossEntropy(x, weight, tensor(Int32Array.of(0)), { bias })).toThrow(
       'bias must have a number for each row of weight: expected [1], got [2]',
     );
-    expect(() => linearCrossEntropy(x, weight, tensor([0]))).toThrow('labels must be int32, got float32');
+    expect(() => linearCrossEntropy(x, weight, tensor([0]))).toThrow(
+      "labels must be int32, got float32; convert them with .to('int32')",
+    );
   });
 });

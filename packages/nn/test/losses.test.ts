@@ -167,7 +167,9 @@ describe.each(devices)('crossEntropy on %s', (device) => {
     expect(() => crossEntropy(x, int(1))).toThrow(
       'crossEntropy: labels must have the shape of logits without the last axis: expected [2], got [1] (logits are [2,3])',
     );
-    expect(() => crossEntropy(x, tensor([1, 2]))).toThrow('crossEntropy: labels must be int32, got float32');
+    expect(() => crossEntropy(x, tensor([1, 2]))).toThrow(
+      "crossEntropy: labels must be int32, got float32; convert them with .to('int32')",
+    );
     expect(() => crossEntropy(x, int(1, 2), { classWeight: tensor([1, 2]) })).toThrow(
       'crossEntropy: classWeight must be one number a class: expected [3], got [2]',
     );

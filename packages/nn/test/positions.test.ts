@@ -177,7 +177,9 @@ describe.each(devices)('RotaryEmbedding on %s', (device) => {
     expect(() => rotary.apply(x, positions(3), { layout: 'bhtd', maxPosition: 0 })).toThrow(
       'expected [1,2], got [1,3]',
     );
-    expect(() => rotary.apply(x, tensor([[0, 1, 2]]), { maxPosition: 2 })).toThrow('must be int32, got float32');
+    expect(() => rotary.apply(x, tensor([[0, 1, 2]]), { maxPosition: 2 })).toThrow(
+      "must be int32, got float32; convert them with .to('int32')",
+    );
     expect(() => rotary.apply(x, positions(3), { maxPosition: -1 })).toThrow(
       'RotaryEmbedding: maxPosition must be a whole number of 0 or more, got -1',
     );
