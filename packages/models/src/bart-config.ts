@@ -139,5 +139,6 @@ export const bart: Family<BartConfig, BartOptions> = {
   rawConfig: (options) => rawConfigOf('bart', { ...IDS, ...options }),
   readConfig: bartConfig,
   weightCount,
+  hasTensorsApart: ({ tieWordEmbeddings }) => !tieWordEmbeddings, // each side has words of its own
   baseModel: 'model',
 };

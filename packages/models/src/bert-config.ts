@@ -86,11 +86,15 @@ function bertWeightCount(config: BertConfig): number {
   return tables + config.numHiddenLayers * (4 * C * C + 2 * C * F + 9 * C + F);
 }
 
+/** The bias of the head's last layer is then another tensor than that of the head. */
+const isUntied = ({ tieWordEmbeddings }: BertConfig) => !tieWordEmbeddings;
+
 /** BERT. */
 export const bert: Family<BertConfig, BertOptions> = {
   rawConfig: (options) => rawConfigOf('bert', options),
   readConfig: (raw, where) => bertConfig(raw, where),
   weightCount: bertWeightCount,
+  hasTensorsApart: isUntied,
   baseModel: 'bert',
 };
 
@@ -99,5 +103,6 @@ export const roberta: Family<BertConfig, BertOptions> = {
   rawConfig: (options) => rawConfigOf('roberta', options),
   readConfig: (raw, where) => bertConfig(raw, where, 'roberta'),
   weightCount: bertWeightCount,
+  hasTensorsApart: isUntied,
   baseModel: 'roberta',
 };

@@ -36,6 +36,8 @@ export interface Family<C extends FamilyConfig, O extends object> {
   readonly ignored?: RegExp;
   /** config.json with what only the names in the checkpoint say. */
   amendConfig?(raw: RawConfig, names: ReadonlyMap<string, unknown>): RawConfig;
+  /** Whether transformers 5 has a tensor for each name of one that is shared here: then each is written. */
+  hasTensorsApart?(config: C): boolean;
 }
 
 /** A class of models as {@link FamilyModel} needs it. */
@@ -83,6 +85,11 @@ export abstract class FamilyModel<C extends FamilyConfig> extends PretrainedMode
 
   get rawConfig(): RawConfig {
     return this.config.raw;
+  }
+
+  override get hasTensorsApart(): boolean {
+    const { family } = this.constructor as unknown as { family: Family<C, object> };
+    return family.hasTensorsApart?.(this.config) ?? false;
   }
 }
 

@@ -49,7 +49,7 @@ export async function fillWeights(
     const [path, earlier] = [layers.get(target), filled.get(target)];
     filled.set(target, placement);
     try {
-      if (earlier) await expectSame(checkpoint, earlier, placement);
+      if (earlier && target.shape.length > 1) await expectSame(checkpoint, earlier, placement);
       else if (path === undefined) await fillTensor(target, checkpoint, stored, info);
       else await convertLayer(model, path, options.convert!, checkpoint, stored);
     } catch (cause) {
@@ -143,7 +143,10 @@ async function fillTensor(
   }
 }
 
-/** A matrix that modules share may be there by several names. If those hold other numbers, config.json is wrong. */
+/**
+ * A matrix that modules share may be there by several names. If those hold other numbers, config.json is wrong. A vector is
+ * the one that comes last: of an untied BERT transformers 5 reads `decoder.bias`, not the `bias` before it.
+ */
 async function expectSame(checkpoint: SafetensorsFile, first: Placement, second: Placement): Promise<void> {
   const { dtype } = first.info;
   const size = BYTES[tensorDtype(dtype)!] * first.target.size;

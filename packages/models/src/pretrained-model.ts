@@ -9,6 +9,10 @@ export abstract class PretrainedModel extends Module {
   abstract readonly architecture: string;
   /** config.json as it is written. */
   abstract get rawConfig(): RawConfig;
+  /** Whether a tensor that parts share is written under each of its names. */
+  get hasTensorsApart(): boolean {
+    return false;
+  }
   #generationConfig: RawConfig | null = null;
 
   /** generation_config.json as it was read and is written: what `generate` does where it is not told. Null: none. */

@@ -5,7 +5,7 @@ import {
   writeFileAtomic,
   writeFolderAtomic,
 } from '@burin/checkpoint';
-import { Conv1D, isLinearLike, Linear, type Module, stateDict } from '@burin/nn';
+import { Conv1D, isLinearLike, Linear, type Module, stateDict, stateTargets } from '@burin/nn';
 import { type DType, isFloating, type Tensor } from '@burin/tensor';
 import type { TextTokenizer } from '@burin/tokenizers';
 import type { RawConfig } from './config-reader.js';
@@ -79,8 +79,9 @@ function configToWrite(model: PretrainedModel, dtype: DType | undefined): RawCon
 }
 
 /** Each is read from the device when its turn comes, so that no more than one is in memory twice. */
-function tensorsToWrite(model: Module, dtype: DType | undefined): TensorToWrite[] {
-  return [...stateDict(model)].map(([name, tensor]) => {
+function tensorsToWrite(model: PretrainedModel, dtype: DType | undefined): TensorToWrite[] {
+  const state = model.hasTensorsApart ? stateTargets(model) : stateDict(model);
+  return [...state].map(([name, tensor]) => {
     const stored = dtype && isFloating(tensor.dtype) ? dtype : tensor.dtype;
     return { name, dtype: STORED_DTYPES[stored], shape: tensor.shape, data: () => bytesOf(tensor, stored) };
   });

@@ -155,6 +155,37 @@ describe('a folder that was saved', () => {
     }
   });
 
+  it('has the bias of an untied head by both of its names, of which transformers 5 reads the second', async () => {
+    const untied = (options: object) => BertForMaskedLM.create({ ...sizes, ...options }, { rng: rng(3) });
+    const names = async (name: string, model: PretrainedModel) => {
+      const checkpoint = await openCheckpoint(await saved(name, model));
+      await checkpoint.close();
+      return [...checkpoint.tensors.keys()].filter(
+        (each) => each.endsWith('predictions.bias') || each.endsWith('decoder.bias'),
+      );
+    };
+    const [head, layer] = ['cls.predictions.bias', 'cls.predictions.decoder.bias'];
+    expect(await names('one bias', untied({}))).toEqual([head]);
+    expect(await names('both biases', untied({ tieWordEmbeddings: false }))).toEqual([head, layer]);
+    const path = folder('both biases');
+    await editWeights(path, (name, shape) => (name === layer ? [] : [[name, [...shape]]]));
+    const loaded = await BertForMaskedLM.fromPretrained(path); // as transformers 4 saves one
+    loaded.cls.predictions.bias.fill_(7);
+    const own = new Uint8Array(await loaded.cls.predictions.bias.bytes());
+    const checkpoint = await openCheckpoint(path);
+    const entries = [...checkpoint.tensors].map(async ([name, { shape, dtype }]) => {
+      return { name, shape, dtype, data: new Uint8Array(await checkpoint.read(name)) };
+    });
+    const tensors = await Promise.all(entries);
+    await checkpoint.close();
+    await writeCheckpoint(path, [
+      ...tensors,
+      { ...tensors.find(({ name }) => name === head)!, name: layer, data: own },
+    ]);
+    const fifth = await BertForMaskedLM.fromPretrained(path);
+    expect([...(await fifth.cls.predictions.bias.data())]).toEqual(new Array(TINY.vocabSize).fill(7));
+  });
+
   it('says 1.0 where transformers takes no whole number', async () => {
     const ropeScaling = { type: 'linear', factor: 2 } as const;
     const path = await saved('whole', tinyLlama({ initializerRange: 1, attentionDropout: 0, ropeScaling }));
