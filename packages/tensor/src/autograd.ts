@@ -122,9 +122,10 @@ function freeSaved(node: Node): void {
  * @param options.retainGraph - keep what was saved, so that the same graph can be run backward again
  * @throws ShapeError if `output` is not one element and no `gradient` is given, or shapes differ
  * @throws DtypeError if `gradient` is not float32, as all gradients are
- * @throws LifetimeError if the graph was freed, or a saved tensor was changed in place since
+ * @throws LifetimeError if `output` or the graph was freed, or a saved tensor was changed in place since
  */
 export function backward(output: Tensor, gradient?: Tensor, options: { retainGraph?: boolean } = {}): void {
+  output.alive('backward');
   if (!output.requiresGrad) {
     throw new LifetimeError(
       'backward: the output needs no gradient: nothing it was made from has requiresGrad, or it was made under noGrad',

@@ -56,6 +56,16 @@ describe('backward', () => {
       'what mul saved was freed by an earlier backward pass; pass { retainGraph: true }',
     );
   });
+  it('says so where the output was freed', () => {
+    const x = leaf([3]);
+    let y = x;
+    scope(() => {
+      y = x.mul(x);
+    });
+    expect(() => y.backward()).toThrow(
+      'backward: a tensor of shape [1] is used after it was freed; return it from its scope, or keep() it',
+    );
+  });
   it('refuses to read what was changed in place since', () => {
     const x = leaf([3]);
     const y = x.mul(x);
