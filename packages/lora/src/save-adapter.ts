@@ -6,7 +6,6 @@ import {
   writeFolderAtomic,
   writeSafetensorsFile,
 } from '@burin/checkpoint';
-import { Conv1D } from '@burin/nn';
 import type { DType, Shape, Tensor } from '@burin/tensor';
 import { writeConfig } from './adapter-config.js';
 import { adapterState } from './adapter-state.js';
@@ -123,7 +122,7 @@ function targetNames(lora: LoraModel, name: string): string[] {
 
 /** Whether layers of the base store their weight as `[in, out]`, as those of a GPT-2 do. */
 function storesTransposed(lora: LoraModel, name: string): boolean {
-  return [...lora.layers()].some(([, layer]) => layer.lora_A.has(name) && layer.originalLayer instanceof Conv1D);
+  return [...lora.layers()].some(([, layer]) => layer.lora_A.has(name) && layer.originalLayer.storesTransposed);
 }
 
 function toWrite(state: ReadonlyMap<string, Tensor>): TensorToWrite[] {

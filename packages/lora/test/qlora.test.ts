@@ -1,10 +1,10 @@
-import { Linear } from '@burin/nn';
+import { Conv1D, Linear, type LinearLike, Parameter } from '@burin/nn';
 import { dequantizeModel, Linear4bit, quantizeModel } from '@burin/quant-nf4';
-import { cpu, Generator, noGrad, scope } from '@burin/tensor';
+import { cpu, Generator, noGrad, rand, scope } from '@burin/tensor';
 import { EXACT, expectClose } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 import { applyLora, LoraLinear, trainableParameters } from '../src/index.js';
-import { input, train } from './layers.js';
+import { input, OneLinear, train } from './layers.js';
 import { TinyModel } from './tiny-model.js';
 
 const rng = new Generator(0);
@@ -79,6 +79,18 @@ describe('promise 8: merging says what it changes, over a 4-bit base', () => {
     lora.unmerge();
     expectClose(await run().data(), before, EXACT);
     expect([...lora.layers()].every(([, { baseLayer }]) => baseLayer instanceof Linear4bit)).toBe(true);
+  });
+
+  it('leaves a Conv1D where the 4-bit layer stood for one', async () => {
+    const base = new Conv1D(new Parameter(rand([64, 32], { rng })));
+    const model = new OneLinear<LinearLike>(await Linear4bit.fromLinear(base));
+    const lora = applyLora(model, { rank: 2, rng });
+    train(lora);
+    const x = input([3, 64]);
+    const y = await model.forward(x).data();
+    await lora.mergeAndUnload();
+    expect(model.layer).toBeInstanceOf(Conv1D);
+    expectClose(await model.forward(x).data(), y, SAME);
   });
 
   it('leaves float layers behind, and frees the codes', async () => {

@@ -37,6 +37,10 @@ export class Conv1D extends Module implements LinearLike {
     this.bias = bias;
   }
 
+  get storesTransposed(): boolean {
+    return true;
+  }
+
   get inFeatures(): number {
     return this.weight.shape[0]!;
   }

@@ -8,6 +8,8 @@ export interface LinearLike extends Module {
   readonly inFeatures: number;
   readonly outFeatures: number;
   readonly bias: Parameter | null;
+  /** It is a Conv1D, or stands for one: a checkpoint has its weight as `[in, out]`. Left out: it does not. */
+  readonly storesTransposed?: boolean;
   /** `[..., in] -> [..., out]` */
   forward(x: Tensor): Tensor;
   /** The weight as float32 `[out, in]`, however it is stored. May share the weight's memory: read it, do not change it. */

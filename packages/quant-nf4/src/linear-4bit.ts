@@ -1,5 +1,5 @@
-import { Linear, type LinearLike, Module, Parameter } from '@burin/nn';
-import { ShapeError, scope, type Tensor } from '@burin/tensor';
+import { Conv1D, Linear, type LinearLike, Module, Parameter } from '@burin/nn';
+import { ShapeError, scope, type Tensor, transpose } from '@burin/tensor';
 import { linear4bit } from './matmul-4bit.js';
 import { type Quantize4bitOptions, quantize4bit } from './quantize-4bit.js';
 import type { QuantizedTensor } from './quantized-tensor.js';
@@ -11,9 +11,13 @@ import type { QuantizedTensor } from './quantized-tensor.js';
 export class Linear4bit extends Module implements LinearLike {
   readonly weight: QuantizedTensor; // [out, in]
   readonly bias: Parameter | null; // [out]
+  readonly storesTransposed: boolean;
 
-  /** @throws ShapeError if the weight is not `[out, in]`, or the bias not `[out]` */
-  constructor(weight: QuantizedTensor, bias: Parameter | null = null) {
+  /**
+   * @param options.storesTransposed - it stands for a Conv1D. Default false
+   * @throws ShapeError if the weight is not `[out, in]`, or the bias not `[out]`
+   */
+  constructor(weight: QuantizedTensor, bias: Parameter | null = null, { storesTransposed = false } = {}) {
     super();
     if (weight.shape.length !== 2 || (bias && bias.size !== weight.shape[0])) {
       throw new ShapeError(
@@ -23,15 +27,16 @@ export class Linear4bit extends Module implements LinearLike {
     }
     this.weight = weight;
     this.bias = bias;
+    this.storesTransposed = storesTransposed;
   }
 
   /** The same layer in 4 bits. Shares the bias; leaves the float weight as it is. */
   static async fromLinear(linear: LinearLike, options: Quantize4bitOptions = {}): Promise<Linear4bit> {
-    const { bias, training } = linear;
+    const { bias, training, storesTransposed = false } = linear;
     const source = linear instanceof Linear ? linear.weight.detach() : linear.floatWeight();
     const reading = quantize4bit(source, options);
     source.dispose();
-    const layer = new Linear4bit(await reading, bias);
+    const layer = new Linear4bit(await reading, bias, { storesTransposed });
     layer.train(training);
     return layer;
   }
@@ -52,10 +57,11 @@ export class Linear4bit extends Module implements LinearLike {
     return this.weight.dequantize();
   }
 
-  /** A plain Linear that holds the dequantized weight, frozen as it was, and shares the bias. */
-  toLinear(): Linear {
-    return Linear.from(new Parameter(this.weight.dequantize(), { requiresGrad: false }), this.bias).train(
-      this.training,
-    );
+  /** A plain Linear, or Conv1D, that holds the dequantized weight, frozen as it was, and shares the bias. */
+  toLinear(): Linear | Conv1D {
+    const weight = scope(() => (this.storesTransposed ? transpose(this.floatWeight(), 0, 1) : this.floatWeight()));
+    const parameter = new Parameter(weight, { requiresGrad: false });
+    const layer = this.storesTransposed ? new Conv1D(parameter, this.bias) : Linear.from(parameter, this.bias);
+    return layer.train(this.training);
   }
 }

@@ -22,7 +22,8 @@ export function loadQuantized(model: Module, entries: ReadonlyMap<string, Checkp
       weight.dispose();
       throw new ShapeError(`${path}.weight: expected [${expected}], got [${weight.shape}]`);
     }
-    const replacement = new Linear4bit(weight, layer.bias).train(layer.training);
+    const { storesTransposed = false } = layer;
+    const replacement = new Linear4bit(weight, layer.bias, { storesTransposed }).train(layer.training);
     model.replaceModule(path, replacement);
     const used = new Set(model.parameters());
     for (const parameter of layer.parameters()) if (!used.has(parameter)) parameter.dispose();

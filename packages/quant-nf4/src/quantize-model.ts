@@ -1,4 +1,4 @@
-import type { Linear, Module, Parameter } from '@burin/nn';
+import type { Module, Parameter } from '@burin/nn';
 import { chooseLayers, type LayerChoice } from './choose-layers.js';
 import { Linear4bit } from './linear-4bit.js';
 import type { Quantize4bitOptions } from './quantize-4bit.js';
@@ -65,14 +65,14 @@ export async function quantizeModel(model: Module, options: QuantizeModelOptions
 }
 
 /**
- * Replaces each {@link Linear4bit} of a model by a plain Linear that holds its dequantized weight, in place and one at a
- * time. What quantizing lost is not had back, and the weights stay frozen: `model.requiresGrad_()` thaws them.
+ * Replaces each {@link Linear4bit} of a model by a plain Linear, or Conv1D, that holds its dequantized weight, in place and
+ * one at a time. What quantizing lost is not had back, and the weights stay frozen: `model.requiresGrad_()` thaws them.
  */
 export async function dequantizeModel(model: Module): Promise<ConversionReport> {
   const layers: ConvertedLayer[] = [];
   for (const [name, layer] of [...model.namedModules()]) {
     if (!(layer instanceof Linear4bit)) continue;
-    const linear: Linear = layer.toLinear();
+    const linear = layer.toLinear();
     model.replaceModule(name, linear);
     layers.push(converted(name, layer, layer.weight.byteLength, linear.weight.byteLength));
     layer.weight.dispose();

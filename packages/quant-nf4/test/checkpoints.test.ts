@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { Linear, Module } from '@burin/nn';
-import { Generator, tensor } from '@burin/tensor';
+import { Conv1D, Linear, type LinearLike, Module, Parameter } from '@burin/nn';
+import { Generator, rand, tensor } from '@burin/tensor';
 import { expectClose, readFixture } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 import { pythonFloat } from '../src/bitsandbytes.js';
 import {
   type CheckpointEntry,
+  dequantizeModel,
   fromBitsandbytes,
   Linear4bit,
   loadQuantized,
@@ -14,6 +15,8 @@ import {
   quantizedState,
   toBitsandbytes,
 } from '../src/index.js';
+
+const SUMS = { rtol: 1e-4, atol: 1e-5 }; // the same sums of 40 products in another order
 
 /** The tensors of a safetensors file, as bytes. */
 function readEntries(path: string): Map<string, CheckpointEntry> {
@@ -92,6 +95,29 @@ describe("a model's checkpoint", () => {
     expect(layer).toBeInstanceOf(Linear4bit);
     expect(memory.liveBytes - before).toBe(layer.weight.byteLength - 4 * 48 * 48);
     expect(Object.fromEntries(await quantizedState(model))).toEqual(Object.fromEntries(own));
+  });
+
+  it('stands for a Conv1D where the model has one, and becomes one again', async () => {
+    class Transposed extends Module {
+      cProj: LinearLike;
+      constructor(weight: Float32Array) {
+        super();
+        this.cProj = new Conv1D(
+          new Parameter(tensor(weight, [40, 24])),
+          new Parameter(rand([24], { rng: new Generator(2) })),
+        );
+      }
+    }
+    const file = readEntries('nf4/nf4_linear/bnb_checkpoint.safetensors');
+    const named = new Map([...file].map(([name, entry]) => [`c_proj.${name}`, entry]));
+    const model = new Transposed(new Float32Array(40 * 24));
+    expect(loadQuantized(model, named)).toEqual(['c_proj']);
+    const x = rand([3, 40], { rng: new Generator(3) });
+    const y = await model.cProj.forward(x).data();
+    await dequantizeModel(model);
+    expect(model.cProj).toBeInstanceOf(Conv1D);
+    expectClose(await model.cProj.forward(x).data(), y, SUMS);
+    expect((await Linear4bit.fromLinear(model.cProj)).toLinear()).toBeInstanceOf(Conv1D);
   });
 
   it('must have the shapes of the model', () => {
