@@ -125,7 +125,7 @@ function checkGenerator(rng: Generator, who: string): void {
   throw new TypeError(`${who}: random numbers need a generator: expected rng: new Generator(42), got ${typeof rng}`);
 }
 
-/** Uniform in [low, high). */
+/** Uniform in [low, high); where they are not 0 and 1, rounding to float32 may give `high` once in millions. */
 export function rand(
   shape: Shape,
   { rng, device, low = 0, high = 1 }: RandomOptions & { low?: number; high?: number },
