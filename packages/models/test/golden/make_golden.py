@@ -20,6 +20,14 @@ BART = dict(vocab_size=37, d_model=24, encoder_layers=2, decoder_layers=2, encod
             decoder_attention_heads=4, encoder_ffn_dim=20, decoder_ffn_dim=28, max_position_embeddings=40, dropout=0.0,
             pad_token_id=1, bos_token_id=0, eos_token_id=2, decoder_start_token_id=2, forced_eos_token_id=None)
 NO_DROP = dict(attention_dropout=0.0, hidden_dropout=0.0)
+T5 = dict(vocab_size=37, d_model=24, d_kv=5, d_ff=20, num_layers=2, num_heads=4, dropout_rate=0.0, decoder_start_token_id=0)
+
+
+def with_own_head(model):
+    """T5 1.1: transformers ties the head of a new one, and saves the two apart once they are."""
+    model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
+    return model
+
 
 CASES = {
     'bert_tokens': lambda: hf.BertForTokenClassification(hf.BertConfig(**ENCODER, num_labels=3)),
@@ -45,6 +53,26 @@ CASES = {
         vocab_size=37, hidden_size=24, num_layers=2, num_heads=4, intermediate_size=20, max_position_embeddings=40,
         attention_types=[[['global', 'local'], 1]], window_size=3, bos_token_id=1, eos_token_id=2, **{
             key: 0.0 for key in ('embed_dropout', 'attention_dropout', 'resid_dropout')})),
+    't5_own_head': lambda: with_own_head(hf.T5ForConditionalGeneration(hf.T5Config(
+        **T5, tie_word_embeddings=False, feed_forward_proj='gated-gelu'))),
+    't5_tokens': lambda: hf.T5ForTokenClassification(hf.T5Config(**T5, num_labels=3)),
+    'modernbert_biased_mlm': lambda: hf.ModernBertForMaskedLM(hf.ModernBertConfig(
+        **DECODER, cls_token_id=1, sep_token_id=2, local_attention=6, global_attn_every_n_layers=2, norm_bias=True,
+        attention_bias=True, mlp_bias=True)),
+    'deepseek_v2_groups': lambda: hf.DeepseekV2ForCausalLM(hf.DeepseekV2Config(
+        **DECODER, num_key_value_heads=4, q_lora_rank=8, kv_lora_rank=12, qk_nope_head_dim=8, qk_rope_head_dim=4,
+        v_head_dim=8, moe_intermediate_size=12, n_routed_experts=4, num_experts_per_tok=2, first_k_dense_replace=1,
+        n_shared_experts=1, topk_method='group_limited_greedy', n_group=2, topk_group=1, routed_scaling_factor=2.5,
+        rope_parameters=dict(rope_type='yarn', rope_theta=500.0, factor=4.0, original_max_position_embeddings=16,
+                             mscale=0.9, mscale_all_dim=0.7))),
+    'phi3_stretched': lambda: hf.Phi3ForCausalLM(hf.Phi3Config(
+        **dict(DECODER, hidden_size=32), num_key_value_heads=2, original_max_position_embeddings=5,
+        rope_parameters=dict(rope_type='longrope', rope_theta=500.0, partial_rotary_factor=0.5, short_factor=[1.0, 1.2],
+                             long_factor=[1.5, 4.0]))),
+    'llama_yarn': lambda: hf.LlamaForCausalLM(hf.LlamaConfig(
+        **DECODER, num_key_value_heads=2, attention_bias=True, mlp_bias=True, tie_word_embeddings=True,
+        rope_parameters=dict(rope_type='yarn', rope_theta=500.0, factor=4.0, original_max_position_embeddings=16,
+                             beta_fast=4.0, beta_slow=0.5, truncate=False))),
 }
 
 
