@@ -12,6 +12,14 @@ describe('engine', () => {
     expect(engine.workspace(10)).toBe(large);
   });
 
+  it('says how far the memory goes where there is no room for scratch, and goes on', () => {
+    const engine = createEngine();
+    expect(() => engine.workspace(2 ** 33)).toThrow(
+      'cpu: no room for 8.0 GiB of scratch in WebAssembly memory, which has grown to 4.0 MiB of at most 4.0 GiB; free',
+    );
+    expect(engine.workspace(100)).toBeGreaterThan(0);
+  });
+
   it('writes metadata as int32, also after the memory has grown', () => {
     const engine = createEngine();
     const read = () => [...new Int32Array(engine.memory.buffer, engine.metadata([3, -1, 2 ** 31 - 1]), 3)];

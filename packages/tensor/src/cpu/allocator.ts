@@ -1,3 +1,5 @@
+import { inWords } from '../memory-books.js';
+
 /** The grain of the allocator: every block starts and ends at a multiple of it. A cache line. */
 export const BLOCK_ALIGNMENT = 64;
 
@@ -73,6 +75,11 @@ export class Allocator {
     if (block.free) throw new Error(`Allocator: the block at ${blockPointer(block)} was given back before`);
     block.free = true;
     this.#settle(block);
+  }
+
+  /** How large the memory is and may become: a machine may refuse to let it grow so far. */
+  describe(): string {
+    return `which has grown to ${inWords(this.#memory.buffer.byteLength)} of at most ${inWords(this.#maximumPages * PAGE)}`;
   }
 
   /** All blocks in the order of their addresses, for tests and reports. */

@@ -1,4 +1,5 @@
 import { MemoryError } from '../memory.js';
+import { inWords } from '../memory-books.js';
 import { Allocator, BLOCK_ALIGNMENT, type Block, blockPointer } from './allocator.js';
 import type { Blas } from './blas.node.js';
 import { BlasLink } from './blas-link.js';
@@ -207,7 +208,8 @@ class WasmEngine implements Engine {
     const block = this.allocator.allocate(byteLength);
     if (block) return block;
     throw new MemoryError(
-      `cpu: no room for ${byteLength} bytes of scratch: WebAssembly memory ends at 4 GiB; free tensors or make batches smaller`,
+      `cpu: no room for ${inWords(byteLength)} of scratch in WebAssembly memory, ${this.allocator.describe()}; ` +
+        'free tensors or make batches smaller',
     );
   }
 }

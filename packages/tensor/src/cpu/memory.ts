@@ -43,8 +43,8 @@ class CpuMemory extends MemoryBooks implements DeviceMemory {
     const block = this.underPressure(byteLength, () => this.#allocator.allocate(byteLength));
     if (block) return block;
     throw new MemoryError(
-      `cpu: no room in WebAssembly memory, which ends at 4 GiB: requested ${inWords(byteLength)}, live ` +
-        `${inWords(this.liveBytes)} in ${this.liveBuffers} buffers; make the batch or the model smaller, or set ` +
+      `cpu: no room in WebAssembly memory, ${this.#allocator.describe()}: requested ${inWords(byteLength)}, ` +
+        `live ${inWords(this.liveBytes)} in ${this.liveBuffers} buffers; make the batch or the model smaller, or set ` +
         'device.memory.budget so that state is paged out earlier',
     );
   }
