@@ -15,9 +15,10 @@ export function matchesName(pattern: ModulePattern, name: string): boolean {
   return new RegExp(`^(?:${pattern})$`).test(name);
 }
 
-/** Whether `layersToTransform` lets the module of a dotted name through, as in PEFT. */
-export function isLayerChosen({ layersToTransform, layersPattern }: LoraConfig, name: string): boolean {
+/** Whether `layersToTransform` lets the module of a dotted name through, as in PEFT: one that is named in full, always. */
+export function isLayerChosen({ layersToTransform, layersPattern, targetModules }: LoraConfig, name: string): boolean {
   if (layersToTransform === null || layersToTransform.length === 0) return true;
+  if (targetModules !== 'all-linear' && targetModules.includes(name)) return true;
   const before = layersPattern.length === 0 ? ['[^.]*'] : layersPattern;
   for (const pattern of before) {
     const number = new RegExp(`^(?:.*\\.)?${pattern}\\.(\\d+)\\.`).exec(name)?.[1];

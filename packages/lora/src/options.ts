@@ -37,7 +37,7 @@ export interface LoraOptions {
   rankPattern?: Readonly<Record<string, number>>;
   /** The same for alpha. */
   alphaPattern?: Readonly<Record<string, number>>;
-  /** Only layers with these numbers (`model.layers.3.…`). */
+  /** Only layers with these numbers (`model.layers.3.…`), and modules that `targetModules` names in full. */
   layersToTransform?: number | readonly number[];
   /** What stands before the number in a dotted name (`layers`). Default: anything. */
   layersPattern?: string | readonly string[];

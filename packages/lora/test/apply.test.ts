@@ -49,6 +49,10 @@ describe('targetModules', () => {
     expect(matched({ targetModules: ['q_proj'], layersToTransform: [0], layersPattern: 'layers' })).toEqual(
       layer(0, 'q_proj'),
     );
+    expect(matched({ targetModules: ['q_proj', 'lm_head', ...layer(0, 'v_proj')], layersToTransform: 1 })).toEqual([
+      ...[...layer(0, 'v_proj'), ...layer(1, 'q_proj')], // a name in full means its module in any case
+      'lm_head',
+    ]);
     expect(() => matched({ targetModules: ['q_proj'], layersToTransform: 7 })).toThrow('layersToTransform [7]');
   });
 
