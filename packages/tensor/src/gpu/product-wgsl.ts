@@ -27,10 +27,17 @@ export const TILE_PARAMETERS =
   'm : u32, n : u32, k : u32, flags : u32, a_stride : u32, b_stride : u32, alpha : f32, spare : u32';
 
 const ADDS_BIAS = 1;
-const ACCUMULATES = 2;
+export const ACCUMULATES = 2;
+
+/** What every adapter allows along each axis of a launch. */
+export const MOST_GROUPS = 65_535;
+
+/** Declares an input. */
+export function readOnly(binding: number, name: string, of = 'f32'): string {
+  return `@group(0) @binding(${binding}) var<storage, read> ${name} : array<${of}>;`;
+}
 
 const tiledProduct = family((tile: TileSize, transposeA: boolean, transposeB: boolean, bias: boolean): WgslKernel => {
-  const biasBinding = '@group(0) @binding(3) var<storage, read> bias : array<f32>;';
   return {
     name: `tiledProduct(${tile},${transposeA},${transposeB},${bias})`,
     inputs: bias ? 3 : 2,
@@ -39,8 +46,8 @@ const tiledProduct = family((tile: TileSize, transposeA: boolean, transposeB: bo
       tile,
       parameters: TILE_PARAMETERS,
       declarations: `
-@group(0) @binding(2) var<storage, read> b : array<f32>;
-${bias ? biasBinding : ''}
+${readOnly(2, 'b')}
+${bias ? readOnly(3, 'bias') : ''}
 fn at_b(z : u32, t : u32, j : u32) -> f32 {
   return b[z * p.b_stride + ${transposeB ? 'j * p.k + t' : 't * p.n + j'}];
 }`,
@@ -106,7 +113,7 @@ export function tileCode({
   return `
 struct Parameters { ${parameters} }
 @group(0) @binding(0) var<uniform> p : Parameters;
-@group(0) @binding(1) var<storage, read> a : array<f32>;
+${readOnly(1, 'a')}
 ${declarations}
 @group(0) @binding(${output}) var<storage, read_write> y : array<f32>;
 var<workgroup> tile_a : array<f32, ${tile * DEPTH}>; // [t][i]

@@ -1,9 +1,10 @@
 import type { DeviceBuffer } from '../device.js';
 import type { MatmulArguments } from '../kernels/matmul.js';
 import type { Extent } from './backend.js';
+import { areFewLongRows, launchFewRows } from './few-rows-wgsl.js';
 import { type Launcher, type LaunchInput, type Scratch, view } from './launcher.js';
 import { foursByFours, plainProduct, scalarTimesFours, transposeRows } from './product-kernels.js';
-import { launchTiledProduct } from './product-wgsl.js';
+import { launchTiledProduct, MOST_GROUPS } from './product-wgsl.js';
 
 /** `y[z] = alpha · op(a[z]) · op(b[z]) (+ bias) (+ y[z])`, as kernels/matmul.ts has it, of buffers or of scratch. */
 export interface Product extends Omit<MatmulArguments, 'a' | 'b' | 'bDtype' | 'y'> {
@@ -15,20 +16,19 @@ export interface Product extends Omit<MatmulArguments, 'a' | 'b' | 'bDtype' | 'y
 /** With fewer rows or columns than this, a cell a thread is faster than the smallest tile. */
 export const FEW = 4;
 
-/** What every adapter allows along each axis of a launch. */
-const MOST_GROUPS = 65_535;
-
 /** Takes the fastest kernel that the backend and the sizes allow; README has what each was measured at. */
 export function runProduct(launcher: Launcher, product: Product): void {
-  const { m, n, k, batch, aStride, bStride } = product;
+  const { m, n, k, batch, aStride, bStride, transposeA, transposeB } = product;
   if (m * n * batch === 0) return;
   if (launcher.webGpu) {
-    if (m >= FEW && n >= FEW && batch < MOST_GROUPS) launchTiledProduct(launcher, product);
+    const areRows = !transposeA && transposeB && areFewLongRows(m, k);
+    if (areRows && batch < MOST_GROUPS) launchFewRows(launcher, product);
+    else if (m >= FEW && n >= FEW && batch < MOST_GROUPS) launchTiledProduct(launcher, product);
     else runPlain(launcher, product);
   } else if (!areFours(n, bStride)) runPlain(launcher, product);
-  else if (areFours(k) && product.transposeA) runTransposed(launcher, product);
-  else if (areFours(k, aStride) && !product.transposeA) runFours(launcher, product);
-  else if (!product.transposeB) runScalarTimesFours(launcher, product);
+  else if (areFours(k) && transposeA) runTransposed(launcher, product);
+  else if (areFours(k, aStride) && !transposeA) runFours(launcher, product);
+  else if (!transposeB) runScalarTimesFours(launcher, product);
   else runPlain(launcher, product);
 }
 

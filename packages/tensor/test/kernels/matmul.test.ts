@@ -131,6 +131,23 @@ describe.each(devices)('matmul on %s', (device) => {
     }
   });
 
+  it('multiplies few rows by long ones in batches, repeats a shared operand, adds the bias and scales', async () => {
+    const options = { k: 270, batch: 3, transposeB: true, bias: true, accumulate: true, alpha: -0.5 };
+    for (const [m, n] of [
+      [1, 5],
+      [8, 3],
+      [9, 6],
+    ] as const) {
+      for (const [shareA, shareB] of [
+        [false, false],
+        [true, false],
+        [false, true],
+      ] as const) {
+        await expectProduct(device, { m, n, ...options, shareA, shareB });
+      }
+    }
+  });
+
   it('crosses the blocks of the long axes', async () => {
     await expectProduct(device, { m: 3, n: 5, k: 1100 });
     await expectProduct(device, { m: 3, n: 1100, k: 5, transposeB: true });
