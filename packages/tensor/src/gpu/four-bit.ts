@@ -7,7 +7,7 @@ import { quotientOf, remainderOf } from './walk.js';
 export type FourBitType = 'nf4' | 'fp4';
 
 /** The number of each code, as assembly/four-bit.ts has them. */
-export const CODE_VALUES: Readonly<Record<FourBitType, readonly number[]>> = {
+const CODE_VALUES: Readonly<Record<FourBitType, readonly number[]>> = {
   nf4: [
     ...[-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635],
     ...[-0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634],
@@ -81,9 +81,39 @@ export function weightAt(at: string): string {
   );
 }
 
+/** The end of a kernel like that of `weightAt`: the four numbers from `at` on, in one block, as two bytes of one float or two. */
+export function returnFourWeights(at: string): string {
+  const low = (float: string) => `${float} - Math.floor(${float} * ${2 ** -8}) * 256`;
+  const pair = (byte: string, high: string) =>
+    `valueOfCode(${high}) * scale, valueOfCode(${byte} - ${high} * 16) * scale`;
+  return `
+    const six = packed[quotientOf(${at}, 6)];
+    const next = packed[quotientOf(${at} + 2, 6)];
+    const place = remainderOf(${at}, 6); // 0, 2 or 4
+    const scale = scales[quotientOf(${at}, blockSize)];
+    const top = Math.floor(six * ${2 ** -16});
+    const middle = Math.floor(six * ${2 ** -8}) - top * 256;
+    let first = ${low('six')};
+    let second = middle;
+    if (place > 1) { first = middle; second = top; }
+    if (place > 3) { first = top; second = ${low('next')}; }
+    const firstHigh = Math.floor(first * ${2 ** -4});
+    const secondHigh = Math.floor(second * ${2 ** -4});
+    return [${pair('first', 'firstHigh')}, ${pair('second', 'secondHigh')}];`;
+}
+
 export function weightFunctions(type: FourBitType): GpuFunction[] {
   return [nibbleOf, CODE_VALUE[type], quotientOf, remainderOf];
 }
+
+/** WGSL: `codes`, the numbers of the codes, in memory that threads share: each may look up another one. */
+export function declareCodes(type: FourBitType): string {
+  const values = CODE_VALUES[type].map((value) => `${Math.fround(value)}f`);
+  return `const CODES = array<f32, 16>(${values.join(', ')});\nvar<workgroup> codes : array<f32, 16>;`;
+}
+
+/** WGSL: fills `codes`; `index` is the thread's. */
+export const LOAD_CODES = 'if (index < 16u) { codes[index] = CODES[index]; }\n  workgroupBarrier();';
 
 function valueFunction(type: FourBitType): GpuFunction {
   const values = CODE_VALUES[type].map((value) => literal(Math.fround(value)));

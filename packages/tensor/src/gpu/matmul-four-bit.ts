@@ -1,10 +1,19 @@
 import type { DeviceBuffer } from '../device.js';
 import type { FourBitWeight } from '../kernels/quantization.js';
-import { CODE_VALUES, type FourBitType, weightAt, weightFunctions } from './four-bit.js';
+import { hasFewRows, launchFewRowsFourBit } from './few-rows-four-bit.js';
+import { declareCodes, type FourBitType, LOAD_CODES, weightAt, weightFunctions } from './four-bit.js';
 import { family, gpuKernel, type WgslKernel } from './kernel.js';
 import { type Launcher, type Scratch, view } from './launcher.js';
 import { FEW, runProduct } from './product.js';
-import { TILE_PARAMETERS, type TileSize, tileCode, tileGroups, tileParameters, tileSize } from './product-wgsl.js';
+import {
+  readOnly,
+  TILE_PARAMETERS,
+  type TileSize,
+  tileCode,
+  tileGroups,
+  tileParameters,
+  tileSize,
+} from './product-wgsl.js';
 
 /** `y[m, out] = x[m, in] · Wᵀ (+ bias)`, or with `transpose` `y[m, in] = x[m, out] · W`: kernels/quantization.ts. */
 export interface FourBitProduct {
@@ -27,15 +36,14 @@ export type Decode = (to: Scratch, start: number, count: number) => void;
 const PANEL = 1 << 20;
 
 /**
- * WebGPU decodes while it loads tiles. GL has no memory that threads share, so that it decodes a panel of rows once, and
- * multiplies by it four floats a read; a single row of x decodes as it goes.
+ * WebGPU decodes while it loads tiles, or in the threads that sum a row where x has few. GL has no memory that threads share,
+ * so that it decodes a panel of rows once, by all of its threads, and multiplies by it four floats a read.
  */
 export function runFourBitProduct(launcher: Launcher, product: FourBitProduct, decode: Decode): void {
-  const { m } = product;
-  if (launcher.webGpu) {
-    if (m >= FEW) runTiled(launcher, product);
-    else runDecoding(launcher, product);
-  } else if (m > 1) runPanels(launcher, product, decode);
+  if (product.m === 0) return;
+  if (!launcher.webGpu) runPanels(launcher, product, decode);
+  else if (hasFewRows(product)) launchFewRowsFourBit(launcher, product);
+  else if (product.m >= FEW) runTiled(launcher, product);
   else runDecoding(launcher, product);
 }
 
@@ -65,7 +73,6 @@ function runDecoding(launcher: Launcher, product: FourBitProduct): void {
 }
 
 const tiledFourBit = family((tile: TileSize, type: FourBitType, transpose: boolean, bias: boolean): WgslKernel => {
-  const binding = (at: number, name: string) => `@group(0) @binding(${at}) var<storage, read> ${name} : array<f32>;`;
   return {
     name: `tiledFourBit(${tile},${type},${transpose},${bias})`,
     inputs: bias ? 4 : 3,
@@ -74,18 +81,17 @@ const tiledFourBit = family((tile: TileSize, type: FourBitType, transpose: boole
       tile,
       parameters: `${TILE_PARAMETERS}, in_features : u32, block_size : u32, spare2 : u32, spare3 : u32`,
       declarations: `
-${binding(2, 'packed')}
-${binding(3, 'scales')}
-${bias ? binding(4, 'bias') : ''}
-const CODES = array<f32, 16>(${CODE_VALUES[type].map((value) => `${Math.fround(value)}f`).join(', ')});
-var<workgroup> codes : array<f32, 16>;
+${readOnly(2, 'packed')}
+${readOnly(3, 'scales')}
+${bias ? readOnly(4, 'bias') : ''}
+${declareCodes(type)}
 fn at_b(z : u32, t : u32, j : u32) -> f32 {
   let at = ${transpose ? 't * p.in_features + j' : 'j * p.in_features + t'};
   let six = u32(packed[at / 6u]);
   let place = at % 6u;
   return codes[(six >> (4u * (place ^ 1u))) & 15u] * scales[at / p.block_size];
 }`,
-      prologue: 'if (index < 16u) { codes[index] = CODES[index]; }\n  workgroupBarrier();',
+      prologue: LOAD_CODES,
       transposeA: false,
       transposeB: !transpose,
       bias,

@@ -106,7 +106,7 @@ describe.each(devices)('quantize4bit on %s', (device) => {
 
 describe.each(devices)('dequantize4bit on %s', (device) => {
   it.each(TYPES)('%s is its reference, plain and double', async (type) => {
-    for (const blockSize of BLOCK_SIZES) {
+    for (const blockSize of [7, ...BLOCK_SIZES]) {
       for (const size of [0, ...SIZES, 1023]) {
         await expectLikeReference(
           device,
@@ -292,6 +292,46 @@ describe.each(devices)('matmul4bit on %s', (device) => {
     }
   });
 
+  it.each(TYPES)('%s is its reference for few rows of x and long ones of the weight', async (type) => {
+    // around what GPUs have a kernel for: up to 8 rows, even lengths from 256 on, blocks of an even size. Rows begin and end
+    // at any of three places in a float of six codes, and inside blocks; blocks cross rows and floats
+    const shapes = [
+      ...[1, 2, 7, 8, 9].map((m) => [m, 5, 260, 64] as const),
+      ...[254, 255, 256, 257, 258, 262, 1100].map((k) => [2, 7, k, 64] as const),
+      ...[6, 32, 100, 128, 256, 512, 4096].map((blockSize) => [1, 19, 334, blockSize] as const),
+      [1, 3, 258, 5],
+      [1, 3, 258, 7],
+    ] as const;
+    for (const [m, n, k, blockSize] of shapes) {
+      const x = normals(m * k, 1);
+      for (const nested of [0, 3]) {
+        const weight = randomWeight(type, n * k, blockSize, nested);
+        for (const bias of [null, normals(n, 3)]) {
+          const y = bias ? normals(m * n, 2) : dirty(m * n);
+          const sums = sumOf(k, nested > 0 ? 4 : 2); // the scales
+          await expectLikeReference(device, sums, 'matmul4bit', x, weight, bias, y, m, n, k, false, bias !== null);
+        }
+      }
+    }
+  });
+
+  it.each([false, true])('takes a weight of more than a million numbers, transposed: %s', async (transpose) => {
+    const [out, inner] = [1030, 1024]; // GL decodes it in panels of 2²⁰ numbers
+    const [n, k] = transpose ? [inner, out] : [out, inner];
+    const weight = randomWeight('nf4', out * inner, 64);
+    const [x, sizes] = [normals(k, 1), [1, out, inner, transpose, false] as const];
+    await expectLikeReference(device, sumOf(k, 2), 'matmul4bit', x, weight, null, dirty(n), ...sizes);
+  });
+
+  it('keeps a scale that is not a number in its own row, where floats of codes cross rows', async () => {
+    const [n, k] = [5, 260];
+    const weight = randomWeight('nf4', n * k, k);
+    weight.absmax![2] = Number.NaN;
+    const y = dirty(n);
+    await kernelsOf(device)('matmul4bit', normals(k, 1), weight, null, y, 1, n, k, false, false);
+    expect(Array.from(y, Number.isNaN)).toEqual([false, false, true, false, false]);
+  });
+
   it('is as exact with inputs of every size: a sum is off by roundings of its largest product', async () => {
     const [n, k] = [144, 256];
     const weight = randomWeight('nf4', n * k, 64);
@@ -314,23 +354,23 @@ describe.each(devices)('matmul4bit on %s', (device) => {
     }
   });
 
-  it.each([130, 144])(
-    'multiplies by zero as IEEE 754 does: an infinite input is infinite or not a number (%i)',
-    async (n) => {
-      const k = 64;
-      const weight = randomWeight('nf4', n * k, 64);
-      weight.packed.fill(0x77, 32, 64); // zeros
-      for (const odd of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]) {
-        const x = normals(k, 1).with(5, odd);
-        const y = dirty(n);
-        await kernelsOf(device)('matmul4bit', x, weight, null, y, 1, n, k, false, false);
-        const expected = new Float32Array(n);
-        reference.matmul4bit(x, weight, null, expected, 1, n, k, false, false);
-        expect(Array.from(y, (value) => (Number.isFinite(value) ? 0 : value))).toEqual(Array.from(expected));
-        expect(y[1]).toBeNaN();
-      }
-    },
-  );
+  it.each([
+    [130, 64],
+    [144, 64],
+    [7, 260],
+  ])('multiplies by zero as IEEE 754 does: an infinite input is infinite or not a number (%i × %i)', async (n, k) => {
+    const weight = randomWeight('nf4', n * k, 64);
+    weight.packed.fill(0x77, k / 2, k); // zeros
+    for (const odd of [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, Number.NaN]) {
+      const x = normals(k, 1).with(5, odd);
+      const y = dirty(n);
+      await kernelsOf(device)('matmul4bit', x, weight, null, y, 1, n, k, false, false);
+      const expected = new Float32Array(n);
+      reference.matmul4bit(x, weight, null, expected, 1, n, k, false, false);
+      expect(Array.from(y, (value) => (Number.isFinite(value) ? 0 : value))).toEqual(Array.from(expected));
+      expect(y[1]).toBeNaN();
+    }
+  });
 
   it('has the gradient of the reference with respect to x', async () => {
     const [m, outFeatures, inFeatures] = [3, 7, 10];
