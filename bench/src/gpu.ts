@@ -1,5 +1,17 @@
 import { AdamW } from '@burin/optim-paged';
-import { add, backward, gelu, matmul, setDefaultDevice, softmax, type Tensor, tensor } from '@burin/tensor';
+import { linear4bit, quantize4bit } from '@burin/quant-nf4';
+import {
+  add,
+  backward,
+  gelu,
+  linear,
+  matmul,
+  noGrad,
+  setDefaultDevice,
+  softmax,
+  type Tensor,
+  tensor,
+} from '@burin/tensor';
 import { type BackendName, type GpuDevice, gpu } from '@burin/tensor/gpu';
 import { llama, SMALL, tokens } from './cases/llama.js';
 import { type Budget, measure, type Timing } from './measure.js';
@@ -14,6 +26,7 @@ const BUDGET: Budget = { milliseconds: 1000, runs: 5 };
 /** How large the cases are. */
 interface Sizes {
   readonly products: readonly (readonly [m: number, k: number, n: number])[];
+  readonly weights: readonly (readonly [out: number, inner: number])[]; // for one row, as in decoding
   readonly elements: number;
   readonly rows: readonly [rows: number, cols: number];
   readonly batch: readonly [sequences: number, tokens: number];
@@ -27,6 +40,10 @@ const FULL: Sizes = {
     [4096, 4096, 4096],
     [1024, 512, 8],
   ],
+  weights: [
+    [4096, 4096],
+    [16, 4096],
+  ],
   elements: 1 << 24,
   rows: [4096, 512],
   batch: [8, 128],
@@ -37,6 +54,10 @@ const REDUCED: Sizes = {
     [256, 256, 256],
     [512, 512, 512],
     [512, 256, 8],
+  ],
+  weights: [
+    [1024, 1024],
+    [16, 1024],
   ],
   elements: 1 << 20,
   rows: [512, 512],
@@ -66,6 +87,7 @@ export async function benchGpu(backend: string | null, report: (record: BenchRec
     const timing = await timeOf(() => matmul(a(m, k), a(k, n)));
     record('product', `${m}x${k}x${n}`, timing, rates({ flops: 2 * m * n * k }, timing, null));
   }
+  for (const weight of sizes.weights) await benchVector(weight, record);
   await benchElementwise(sizes, record);
   const [sequences, length] = sizes.batch;
   const step = await trainStep(sequences, length);
@@ -74,6 +96,24 @@ export async function benchGpu(backend: string | null, report: (record: BenchRec
 }
 
 type Record = (name: string, shape: string, timing: Timing, more?: Partial<BenchRecord>) => void;
+
+/** Bytes of an NF4 weight in GPU memory, an element: six codes in a float, and a scale for 64. */
+const NF4_BYTES = 4 / 6 + 4 / 64;
+
+/** One row times a weight, in float32 and in NF4. */
+async function benchVector([out, inner]: readonly [number, number], record: Record): Promise<void> {
+  const [x, weight] = [a(1, inner), a(out, inner)];
+  const quantized = await quantize4bit(weight);
+  const cases: [name: string, body: () => Tensor, bytes: number][] = [
+    ['vector', () => noGrad(() => linear(x, weight)), 4],
+    ['vector-nf4', () => noGrad(() => linear4bit(x, quantized)), NF4_BYTES],
+  ];
+  for (const [name, body, bytes] of cases) {
+    const timing = await timeOf(body);
+    record(name, `1x${inner}x${out}`, timing, rates({ bytes: bytes * out * inner }, timing, null));
+  }
+  for (const made of [weight, ...quantized.tensors]) made.dispose();
+}
 
 async function benchElementwise({ elements, rows: [rows, cols] }: Sizes, record: Record): Promise<void> {
   const [x, y] = [a(elements, 1), a(elements, 1)];
