@@ -39,7 +39,7 @@ export class ParameterGroups<H extends object> {
   constructor(rule: UpdateRule<H>, params: OptimizerParameters<H>, options: Partial<H>) {
     this.#rule = rule;
     this.#defaults = { ...rule.defaults, ...known(rule, options) };
-    for (const group of toGroups<H>(params)) this.add(group);
+    for (const group of toGroups<H>(rule.name, params)) this.add(group);
     if (this.entries.length > 0) return;
     throw new RangeError(`${rule.name}: there is no parameter to train; expected one or more, got an empty list`);
   }
@@ -131,7 +131,10 @@ export function checkGradient(who: string, key: string, { shape, size, grad }: T
   );
 }
 
-function toGroups<H>(params: OptimizerParameters<H>): ParameterGroupOptions<H>[] {
+function toGroups<H>(who: string, params: OptimizerParameters<H>): ParameterGroupOptions<H>[] {
+  if (typeof params?.[Symbol.iterator] !== 'function') {
+    throw new TypeError(`${who}: expected parameters, such as model.parameters(), got ${typeof params}`);
+  }
   const items: readonly unknown[] = [...(params as Iterable<unknown>)];
   const isGroup = (item: unknown) => typeof item === 'object' && item !== null && 'params' in item && !isTensor(item);
   if (items.length > 0 && items.every(isGroup)) return items as ParameterGroupOptions<H>[];

@@ -272,6 +272,9 @@ describe('messages', () => {
   });
 
   it('for no parameters, or the same in two groups', () => {
+    expect(() => new AdamW({ forward() {} } as never)).toThrow(
+      'AdamW: expected parameters, such as model.parameters(), got object',
+    );
     expect(() => new AdamW([])).toThrow(
       'AdamW: there is no parameter to train; expected one or more, got an empty list',
     );

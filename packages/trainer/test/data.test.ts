@@ -101,7 +101,10 @@ describe('collators', () => {
 
   it.each([
     [{ inputIds: [] }, 'example 4: inputIds must hold a token at least, got none'],
-    [{}, 'example 4: inputIds must hold a token at least, got undefined'],
+    [
+      { text: 'Once' },
+      'example 4: inputIds must hold a token at least, got undefined; encode texts: { inputIds: tokenizer.encode(text) }',
+    ],
     [{ inputIds: [3, 10] }, 'example 4: inputIds must be whole numbers from 0 to 9, got 10 at 1'],
     [{ inputIds: [3, -1] }, 'example 4: inputIds must be whole numbers from 0 to 9, got -1 at 1'],
     [{ inputIds: [3.5] }, 'got 3.5 at 0'],

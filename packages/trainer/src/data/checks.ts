@@ -14,9 +14,8 @@ export interface Limits {
 export function checkInputIds(who: string, { inputIds, attentionMask }: Example, index: number, limits: Limits): void {
   const length = lengthOf(inputIds);
   if (length === null || length === 0) {
-    throw new DataError(
-      `${who}: example ${index}: inputIds must hold a token at least, got ${length === 0 ? 'none' : typeof inputIds}`,
-    );
+    const got = length === 0 ? 'none' : `${typeof inputIds}; encode texts: { inputIds: tokenizer.encode(text) }`;
+    throw new DataError(`${who}: example ${index}: inputIds must hold a token at least, got ${got}`);
   }
   checkRange(`${who}: example ${index}: inputIds`, inputIds, limits.vocabSize, false);
   if (attentionMask !== undefined && attentionMask.length !== length) {
