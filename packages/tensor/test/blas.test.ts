@@ -249,6 +249,21 @@ describe('finding a BLAS', () => {
     expect(() => openBlas('libwrong.so')).toThrow('its product is wrong: expected 15,23,33,47, got 1,1,1,1');
   });
 
+  it('refuses an OpenBLAS that several threads cannot call', () => {
+    for (const [threading, message] of [
+      [
+        0,
+        'an OpenBLAS built without threads multiplies wrongly when several threads call it; install one with threads',
+      ],
+      [1, 'its product is wrong'],
+      [2, 'its product is wrong'],
+    ] as const) {
+      const functions = { cblas_sgemm: () => undefined, openblas_get_parallel: () => threading };
+      installKoffi(() => fakeKoffi('libopen.so', functions));
+      expect(() => openBlas('libopen.so')).toThrow(`got libopen.so: ${message}`);
+    }
+  });
+
   it('gives the library one thread, and puts the environment back', () => {
     vi.stubEnv('OPENBLAS_NUM_THREADS', undefined);
     vi.stubEnv('VECLIB_MAXIMUM_THREADS', '7');

@@ -160,10 +160,11 @@ function loadKoffi(): InstalledKoffi {
   return { koffi: require('koffi') as Koffi, path: require.resolve('koffi') };
 }
 
-/** @throws Error if it does not load, has no cblas_sgemm, or multiplies wrongly */
+/** @throws Error if it does not load, has no cblas_sgemm, is not for several threads, or multiplies wrongly */
 function open({ koffi, path }: InstalledKoffi, name: string, file: string): Blas {
   const library = withSettings(SETTINGS, () => koffi.load(file));
   const sgemm = library.func(SGEMM);
+  checkLocks(library);
   const setThreads = SET_THREADS.filter((prototype) => setOneThread(library, prototype));
   const recipe = JSON.stringify({ koffi: path, file, sgemm: SGEMM, setThreads });
   const blas = new Cblas(name, recipe, koffi, sgemm);
@@ -187,6 +188,19 @@ function setOneThread(library: Library, prototype: string): boolean {
   const setThreads = attempt(() => library.func(prototype));
   setThreads?.(1);
   return setThreads !== null;
+}
+
+/**
+ * An OpenBLAS that was built without threads packs the operands of all callers into the same memory, and products of two
+ * threads at once are wrong. Built with USE_LOCKING it would not, but no function tells.
+ */
+function checkLocks(library: Library): void {
+  const threading = attempt(() => library.func('int openblas_get_parallel()'));
+  if (threading?.() !== 0) return;
+  throw new Error(
+    'an OpenBLAS built without threads multiplies wrongly when several threads call it; install one with threads ' +
+      '(libopenblas0-pthread in Debian)',
+  );
 }
 
 class Cblas implements Blas {
