@@ -24,13 +24,13 @@ export interface AbsorbedSettings {
  *
  * @param q - `[B, T, H, N + P]`
  * @param weight - `[H · (N + V), R]`: of each head Wk, then Wv
- * @param held - latents `[B, S, 1, R]` as keys, turned parts `[B, S, 1, P]` as values
+ * @param held - latents `[B, S, 1, R]` as keys, turned parts `[B, S, 1, P]` as values; of all tokens from the first on
  * @returns `[B, T, H, V]`
  * @see DeepSeek-AI 2024, section 2.1.2 and appendix B, https://arxiv.org/abs/2405.04434
  */
 export function absorbedAttention(q: Tensor, weight: Tensor, held: HeldTokens, settings: AbsorbedSettings): Tensor {
   const { heads, nopeDim, ropeDim, valueDim, rank, scale, position, keyPaddingMask } = settings;
-  const { count, start } = held;
+  const { count } = held;
   return scope(() => {
     const matrices = weight.reshape([heads, nopeDim + valueDim, rank]);
     const latents = held.keys.narrow(1, 0, count); // [B, S, 1, R]
@@ -38,8 +38,7 @@ export function absorbedAttention(q: Tensor, weight: Tensor, held: HeldTokens, s
     const down = eachHead(q.narrow(3, 0, nopeDim), matrices.narrow(1, 0, nopeDim), false); // [B, T, H, R]
     const queries = cat([down, q.narrow(3, nopeDim, ropeDim)], 3);
     const sums = scaledDotProductAttention(queries, keys, latents, {
-      ...{ layout: 'bthd', causal: true, scale, queryOffset: position - start },
-      keyPaddingMask: keyPaddingMask && start > 0 ? keyPaddingMask.narrow(1, start, count) : keyPaddingMask,
+      ...{ layout: 'bthd', causal: true, scale, queryOffset: position, keyPaddingMask },
     }); // [B, T, H, R]
     return eachHead(sums, matrices.narrow(1, nopeDim, valueDim), true);
   });

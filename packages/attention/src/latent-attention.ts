@@ -1,6 +1,7 @@
 import { type LinearLike, Module, type RotaryEmbedding } from '@burin/nn';
 import { cat, type Generator, ShapeError, scope, type Tensor } from '@burin/tensor';
 import { absorbedAttention } from './absorbed-attention.js';
+import { checkHeld } from './cached-attention.js';
 import type { KeyValueCache } from './key-value-cache.js';
 import type { AttendOptions } from './multi-head-attention.js';
 import { scaledDotProductAttention } from './scaled-dot-product-attention.js';
@@ -113,7 +114,8 @@ export class LatentAttention extends Module {
   /**
    * @param x - `[B, T, C]`
    * @returns `[B, T, C]`
-   * @throws ShapeError if x or a mask does not fit; LifetimeError if a cache is used where gradients are recorded
+   * @throws ShapeError if x or a mask does not fit; LifetimeError if a cache is used where gradients are recorded; RangeError
+   *   if a cache with tokens is used for packed texts, or has let go of some
    */
   forward(x: Tensor, options: LatentAttendOptions): Tensor {
     return scope(() => {
@@ -169,7 +171,13 @@ export class LatentAttention extends Module {
   ): Tensor {
     const [B, T] = q.shape as [number, number];
     const position = cache.length;
+    if (options.segments) {
+      throw new RangeError(
+        'LatentAttention: packed texts take no cache that holds tokens, whose segments it does not know: leave out one of the two',
+      );
+    }
     const held = cache.update(latent.reshape([B, T, 1, this.rank]), turned);
+    checkHeld('LatentAttention', held.start, position, null);
     const weight = this.kvBProj.floatWeight();
     return absorbedAttention(q, weight, held, { ...this, position, keyPaddingMask: options.keyPaddingMask ?? null });
   }

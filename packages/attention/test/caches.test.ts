@@ -1,5 +1,12 @@
-import { DynamicCache, type KeyValueCache, QuantizedCache, SlidingCache, StaticCache } from '@burin/attention';
-import { cat, noGrad, scope, type Tensor, tensor, zeros } from '@burin/tensor';
+import {
+  DynamicCache,
+  type KeyValueCache,
+  MultiHeadAttention,
+  QuantizedCache,
+  SlidingCache,
+  StaticCache,
+} from '@burin/attention';
+import { cat, Generator, noGrad, ones, scope, type Tensor, tensor, zeros } from '@burin/tensor';
 import { devices, EXACT, expectClose, seededRandom } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -197,6 +204,24 @@ describe.each(devices)('caches on %s', (device) => {
       }
       expect(cache.length).toBe(84);
       expect(() => new SlidingCache({ window: 0 })).toThrow('window must be a whole number of 1 or more, got 0');
+    });
+
+    it('is refused by a layer that sees further than it holds', () => {
+      const read = (window: number | null) => {
+        const attention = new MultiHeadAttention({ width: 4, heads: 2, causal: true, window, rng: new Generator(0) });
+        const cache = new SlidingCache({ window: 4 });
+        for (let t = 0; t < 9; t++) noGrad(() => scope(() => void attention.forward(ones([1, 1, 4]), { cache })));
+        cache.dispose();
+      };
+      read(4);
+      read(3);
+      expect(() => read(5)).toThrow(
+        new RangeError(
+          'cachedAttention: the cache must hold what the queries see: expected tokens from position 0 on, got 1 on; ' +
+            'give a SlidingCache the window of its layer',
+        ),
+      );
+      expect(() => read(null)).toThrow('the window of its layer, and this one, which has none, another cache');
     });
   });
 

@@ -1,9 +1,11 @@
 import {
   DynamicCache,
+  type KeyValueCache,
   LatentAttention,
   type LatentProjections,
   type LatentSettings,
   QuantizedCache,
+  SlidingCache,
 } from '@burin/attention';
 import { Linear, Module, Parameter, RotaryEmbedding } from '@burin/nn';
 import { cpu, Generator, noGrad, ones, randn, scope, type Tensor, tensor } from '@burin/tensor';
@@ -187,6 +189,26 @@ describe('LatentAttention', () => {
       expectClose(await last.data(), whole.slice(5 * 32), tolerance);
       cache.dispose();
     }
+  });
+
+  it('refuses a cache that lets go of tokens, and packed texts after those of a cache', () => {
+    const attention = make();
+    const read = (cache: KeyValueCache, options: object = {}) => {
+      const x = ones([B, 1, C]);
+      noGrad(() => attention.forward(x, { ...places(cache.length, 1), cache, ...options }));
+    };
+    const sliding = new SlidingCache({ window: 2 });
+    expect(() => [1, 2, 3, 4].forEach(() => void read(sliding))).toThrow(
+      'LatentAttention: the cache must hold what the queries see: expected tokens from position 0 on, got',
+    );
+    const cache = new DynamicCache();
+    const segments = tensor(new Int32Array(B), [B, 1]);
+    read(cache, { segments });
+    expect(() => read(cache, { segments })).toThrow(
+      'LatentAttention: packed texts take no cache that holds tokens, whose segments it does not know',
+    );
+    expect(cache.length).toBe(1);
+    for (const each of [sliding, cache]) each.dispose();
   });
 
   it('sees its own segment only', async () => {
