@@ -11,8 +11,8 @@ const EXACT = 2 ** 24;
  * @throws DtypeError if an int32 is beyond 2^24, where a float32 no longer holds every whole number
  */
 export function floatsOf(dtype: DType, bytes: Uint8Array): Float32Array {
-  const { buffer } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
-  const start = bytes.byteOffset % 4 === 0 ? bytes.byteOffset : 0;
+  // a copy where they are not aligned; not by slice, for that of a Node Buffer is no copy
+  const { buffer, byteOffset: start } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   switch (dtype) {
     case 'float32':
       return new Float32Array(buffer, start, bytes.byteLength / 4);
