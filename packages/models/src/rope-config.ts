@@ -90,8 +90,11 @@ function readRope(config: ConfigReader, rope: ConfigReader | null, thetaKey: str
 
 /** @throws ConfigError that names the key */
 export function ropeScaling(rope: ConfigReader, config: ConfigReader, rotaryDim: number): RotaryScaling | null {
+  if (Object.keys(rope.raw).every((key) => key === 'rope_theta' || key === 'partial_rotary_factor')) return null;
   const key = rope.has('rope_type') || !rope.has('type') ? 'rope_type' : 'type';
-  const type = rope.raw[key] === 'su' ? 'longrope' : rope.choice(key, TYPES); // Phi-3's first name for it
+  const given = rope.raw[key];
+  const isEarly = given === 'su' || (given === 'yarn' && rope.has('short_factor')); // Phi-3's first names for it
+  const type = isEarly ? 'longrope' : rope.choice(key, TYPES);
   switch (type) {
     case 'default':
       return null;

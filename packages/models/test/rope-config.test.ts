@@ -65,9 +65,9 @@ describe('how a Llama is stretched', () => {
     expect(llama({ rope_parameters: { rope_type: 'linear', factor: 2, rope_theta: 500 } })).toMatchObject({
       ...{ ropeTheta: 500, ropeScaling: { type: 'linear', factor: 2 } },
     });
-    expect(llama({ rope_theta: 7, rope_parameters: { rope_type: 'default' } })).toMatchObject({
-      ...{ ropeTheta: 7, ropeScaling: null },
-    });
+    for (const rope of [{ rope_type: 'default' }, {}, { rope_theta: 7 }]) {
+      expect(llama({ rope_theta: 7, rope_parameters: rope })).toMatchObject({ ropeTheta: 7, ropeScaling: null });
+    }
   });
 
   it.each<[object, string]>([
@@ -104,17 +104,20 @@ describe('how a Phi-3 turns', () => {
     [2, 8],
   ];
 
-  it('in part, and stretched by a list; the length of training stands beside it', () => {
-    const config = phi({
-      ...{ partial_rotary_factor: 0.5, original_max_position_embeddings: 16 },
-      rope_scaling: { type: 'su', short_factor, long_factor },
-    });
-    expect(config).toMatchObject({ partialRotaryFactor: 0.5, rotaryDim: 4, ropeTheta: 10000 });
-    expect(config.ropeScaling).toEqual({
-      ...{ type: 'longrope', shortFactor: short_factor, longFactor: long_factor, originalMaxPositionEmbeddings: 16 },
-      attentionFactor: Math.sqrt(1 + Math.log(4) / Math.log(16)), // 64 tokens are 4 times 16
-    });
-  });
+  it.each(['longrope', 'su', 'yarn'])(
+    'in part, and stretched by a list, as %s; the length of training stands beside it',
+    (type) => {
+      const config = phi({
+        ...{ partial_rotary_factor: 0.5, original_max_position_embeddings: 16 },
+        rope_scaling: { type, short_factor, long_factor },
+      });
+      expect(config).toMatchObject({ partialRotaryFactor: 0.5, rotaryDim: 4, ropeTheta: 10000 });
+      expect(config.ropeScaling).toEqual({
+        ...{ type: 'longrope', shortFactor: short_factor, longFactor: long_factor, originalMaxPositionEmbeddings: 16 },
+        attentionFactor: Math.sqrt(1 + Math.log(4) / Math.log(16)), // 64 tokens are 4 times 16
+      });
+    },
+  );
 
   it('as transformers 5 writes it', () => {
     const rope = { rope_type: 'longrope', rope_theta: 500, partial_rotary_factor: 0.5, short_factor, long_factor };
