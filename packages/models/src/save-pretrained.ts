@@ -57,9 +57,13 @@ function writeJson(path: string, content: RawConfig): Promise<void> {
   return writeFileAtomic(path, `${JSON.stringify(content, null, 2).replace(WHOLE_FLOAT, '$1.0')}\n`);
 }
 
-/** Values that transformers 5 takes as floats only: for 1, which is an int in Python, 1.0 must be written. */
-const WHOLE_FLOAT =
-  /^( {2}"(?:initializer_(?:range|factor|cutoff_factor)|init_std|(?:rms_|layer_)?norm_eps(?:ilon)?|attention_dropout|routed_scaling_factor|(?:en|de)coder_layerdrop)": -?\d+)(?=,?$)/gm;
+/** Keys whose values transformers 5 takes as floats only: for 1, which is an int in Python, 1.0 must be written. */
+const FLOATS = [
+  ...['initializer_range', 'initializer_factor', 'initializer_cutoff_factor', 'init_std', 'rms_norm_eps', 'norm_eps'],
+  ...['layer_norm_eps', 'layer_norm_epsilon', 'attention_dropout', 'routed_scaling_factor', 'encoder_layerdrop'],
+  'decoder_layerdrop',
+];
+const WHOLE_FLOAT = new RegExp(`^( {2}"(?:${FLOATS.join('|')})": -?\\d+)(?=,?$)`, 'gm');
 
 function refuseWrapped(model: Module): void {
   for (const [name, module] of model.namedModules()) {
