@@ -5,6 +5,7 @@ import { SGD } from '@burin/optim-paged';
 import { Generator, tensor } from '@burin/tensor';
 import { findLastCheckpoint, lineReporter, Trainer, type TrainingOptions } from '@burin/trainer';
 import { describe, expect, it } from 'vitest';
+import { pruneCheckpoints } from '../src/checkpoints/folders.js';
 import { readCheckpoint, temporaryFolder } from './folders.js';
 import { countingTexts, TinyLanguageModel, weightsOf } from './tiny-model.js';
 
@@ -313,4 +314,15 @@ describe('what is in a checkpoint', () => {
         .every(Number.isFinite),
     ).toBe(true);
   });
+});
+
+it('clears what a killed process left of checkpoints, and nothing that others named so', async () => {
+  const folder = temporaryFolder();
+  for (const name of ['1', '2', '4', '5']) mkdirSync(`${folder}/checkpoint-${name}`);
+  for (const file of ['2/optimizer.safetensors', '4/notes.txt', '5/trainer_state.json']) {
+    writeFileSync(`${folder}/checkpoint-${file}`, '');
+  }
+  writeFileSync(`${folder}/checkpoint-3`, '');
+  expect(await pruneCheckpoints(folder, 1, { newest: 'checkpoint-5', best: null })).toEqual([]);
+  expect(readdirSync(folder).sort()).toEqual(['checkpoint-3', 'checkpoint-4', 'checkpoint-5']);
 });

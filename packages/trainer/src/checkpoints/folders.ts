@@ -16,9 +16,22 @@ async function listCheckpoints(folder: string): Promise<{ whole: string[]; parti
   const [whole, partial]: [string[], string[]] = [[], []];
   for (const name of names) {
     if (await exists(`${folder}/${name}/${STATE_FILE}`)) whole.push(name);
-    else if (await exists(`${folder}/${name}/${OPTIMIZER_FILE}`)) partial.push(name);
+    else if (await isLeft(`${folder}/${name}`)) partial.push(name);
   }
   return { whole: whole.sort((a, b) => stepOf(a) - stepOf(b)), partial };
+}
+
+/** Whether a folder is what {@link removeCheckpoint} leaves where it is killed. */
+async function isLeft(path: string): Promise<boolean> {
+  if (await exists(`${path}/${OPTIMIZER_FILE}`)) return true;
+  return (await exists(`${path}/.`)) && (await listFolder(path)).length === 0; // a file is no folder
+}
+
+/** Removes first what makes it a checkpoint, and last what tells that it was one. */
+async function removeCheckpoint(path: string): Promise<void> {
+  const others = (await listFolder(path)).filter((file) => file !== OPTIMIZER_FILE);
+  for (const file of [STATE_FILE, ...others]) await removeFolder(`${path}/${file}`);
+  await removeFolder(path);
 }
 
 function stepOf(name: string): number {
@@ -54,7 +67,6 @@ export async function pruneCheckpoints(
   const isLater = (name: string) => stepOf(name) > stepOf(newest);
   const byAge = [...whole.filter(isLater), ...whole.filter((name) => !isLater(name))];
   const old = byAge.slice(0, Math.max(0, byAge.length - limit)).filter((name) => name !== best);
-  for (const name of old) await removeFolder(`${folder}/${name}/${STATE_FILE}`); // first what makes it one
-  for (const name of [...old, ...partial]) await removeFolder(`${folder}/${name}`);
+  for (const name of [...old, ...partial]) await removeCheckpoint(`${folder}/${name}`);
   return old;
 }
