@@ -92,12 +92,23 @@ export function firstTokenStates(states: Tensor): Tensor {
   return states.narrow(1, 0, 1).reshape([batch, width]);
 }
 
+/** The state of each row's first real token, where padding may be on the left: `[B, T, C] -> [B, C]`. */
+export function firstRealStates(states: Tensor, attentionMask: Tensor): Tensor {
+  return statesAt(states, attentionMask.to('float32').argmax()); // the first of equal ones
+}
+
 /** The state of each row's last real token: `[B, T, C] -> [B, C]`. Real tokens are those that the mask says are. */
 export function lastTokenStates(states: Tensor, attentionMask: Tensor | null | undefined): Tensor {
-  const [batch, tokens, width] = states.shape as [number, number, number];
+  const [batch, tokens] = states.shape as [number, number, number];
   const counts = arange(1, tokens + 1, 1, { dtype: 'float32', device: states.device });
   const real = attentionMask ? attentionMask.to('float32').mul(counts) : counts.expand([batch, tokens]);
+  return statesAt(states, real.argmax());
+}
+
+/** The state at a place of each row; `places` is int32 `[B]`. */
+function statesAt(states: Tensor, places: Tensor): Tensor {
+  const [batch, tokens, width] = states.shape as [number, number, number];
   const starts = arange(0, batch * tokens, tokens, { dtype: 'float32', device: states.device });
-  const rows = real.argmax().to('float32').add(starts).to('int32'); // exact below 2^24
+  const rows = places.to('float32').add(starts).to('int32'); // exact below 2^24
   return embedding(states.reshape([batch * tokens, width]), rows);
 }

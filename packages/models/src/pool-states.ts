@@ -1,5 +1,5 @@
 import { scope, type Tensor } from '@burin/tensor';
-import { firstTokenStates, lastTokenStates } from './heads.js';
+import { firstRealStates, firstTokenStates, lastTokenStates } from './heads.js';
 
 /** Which token's state stands for a text: the mean of all, the first, or the last. */
 export type Pooling = 'mean' | 'cls' | 'last';
@@ -34,7 +34,7 @@ export function poolStates(
 }
 
 function pool(states: Tensor, attentionMask: Tensor | null, pooling: Pooling): Tensor {
-  if (pooling === 'cls') return firstTokenStates(states);
+  if (pooling === 'cls') return attentionMask ? firstRealStates(states, attentionMask) : firstTokenStates(states);
   if (pooling === 'last') return lastTokenStates(states, attentionMask);
   if (!attentionMask) return states.mean(1);
   const [batch, tokens] = states.shape as [number, number, number];

@@ -16,6 +16,15 @@ describe('poolStates', () => {
     expect(Array.from(await poolStates(states()).data())).toEqual([18, 22, 1, Math.fround(4 / 3)]);
   });
 
+  it('takes real tokens where padding is on the left', async () => {
+    const left = tensor(Uint8Array.of(0, 1, 1, 0, 0, 1), [2, 3]);
+    const pooled = async (pooling: 'mean' | 'cls' | 'last') =>
+      Array.from(await poolStates(states(), left, { pooling }).data());
+    expect(await pooled('cls')).toEqual([3, 4, 0, 0]);
+    expect(await pooled('mean')).toEqual([26.5, 32, 0, 0]);
+    expect(await pooled('last')).toEqual([50, 60, 0, 0]);
+  });
+
   it('gives vectors of length 1 where they are asked for', async () => {
     const vectors = poolStates(states(), mask(), { pooling: 'cls', normalize: true });
     expectClose(await vectors.data(), [1 / Math.sqrt(5), 2 / Math.sqrt(5), 0.6, 0.8], { rtol: 1e-6, atol: 0 });
