@@ -1,8 +1,7 @@
-import { type Conv1D, Dropout, init, Linear, type LinearLike, Module, type Parameter } from '@burin/nn';
+import { Conv1D, Dropout, init, Linear, type LinearLike, Module, type Parameter, plainLayer } from '@burin/nn';
 import { type Generator, scope, type Tensor } from '@burin/tensor';
 import type { AdapterSwitch } from './adapter-switch.js';
 import { addLowRank } from './low-rank.js';
-import { mergedLayer } from './merged-layer.js';
 import { hasFloatWeight } from './stored-weight.js';
 
 /** What one adapter is in one layer. */
@@ -115,7 +114,10 @@ export class LoraLinear extends Module implements LinearLike {
   /** Puts a plain layer with the merged weight in the base's place; the base is kept aside. Says whether it did. */
   merge(names: readonly string[]): boolean {
     if (this.isMerged || this.#here(names).length === 0) return false;
-    const merged = mergedLayer(this.baseLayer, () => this.mergedWeight(names));
+    const { baseLayer: base } = this;
+    // stored as the base's weight is, where that is a float; a 4-bit base merges into float32
+    const dtype = base instanceof Linear || base instanceof Conv1D ? base.weight.dtype : 'float32';
+    const merged = plainLayer(base, () => this.mergedWeight(names), dtype);
     this.#unmerged = this.baseLayer;
     this.baseLayer = merged;
     return true;

@@ -1,4 +1,4 @@
-import type { Generator } from '@burin/tensor';
+import { checkOptions, type Generator } from '@burin/tensor';
 
 /**
  * Which modules: a plain name stands for every module whose dotted name is it or ends in it (`q_proj`,
@@ -87,16 +87,9 @@ export function resolveOptions(who: string, options: Omit<LoraOptions, 'rng'>): 
     layersToTransform: layersToTransform === undefined ? null : listOf(layersToTransform),
     layersPattern: listOf(options.layersPattern ?? []),
   };
-  refuseUnknown(who, Object.keys(options), [...Object.keys(config), 'rng']);
+  checkOptions(who, options, [...Object.keys(config), 'rng']);
   checkConfig(who, config);
   return config;
-}
-
-/** What is passed over in silence, such as PEFT's `r`, would leave an adapter that nobody asked for. */
-function refuseUnknown(who: string, given: readonly string[], known: readonly string[]): void {
-  const unknown = given.find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  throw new RangeError(`${who}: there is no option ${unknown}; expected ${known.join(', ')}`);
 }
 
 /** @throws TypeError where types did not ask for it: without it A would stay zeros, and nothing could be trained */

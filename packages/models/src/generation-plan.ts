@@ -1,5 +1,5 @@
 import type { KeyValueCache } from '@burin/attention';
-import type { Generator } from '@burin/tensor';
+import { checkOptions, type Generator } from '@burin/tensor';
 import type { CausalModel } from './causal-model.js';
 import type { CacheKind, GenerateOptions, TokenDecoder } from './generate-options.js';
 import { type GenerationDefaults, generationDefaults } from './generation-config.js';
@@ -32,26 +32,18 @@ const DEFAULT_NEW_TOKENS = 20;
 
 const OPTIONS: Readonly<Record<keyof GenerateOptions, true>> = {
   ...{ maxNewTokens: true, maxLength: true, minNewTokens: true, minLength: true, eosTokenIds: true, stopStrings: true },
+  ...{ tokenizer: true, forcedBosTokenId: true, forcedEosTokenId: true, repetitionPenalty: true },
   ...{
-    tokenizer: true,
-    forcedBosTokenId: true,
-    forcedEosTokenId: true,
-    repetitionPenalty: true,
     presencePenalty: true,
+    frequencyPenalty: true,
+    noRepeatNgramSize: true,
+    badWordsIds: true,
+    suppressTokens: true,
   },
-  ...{ frequencyPenalty: true, noRepeatNgramSize: true, badWordsIds: true, suppressTokens: true },
   ...{ beginSuppressTokens: true, logitsProcessors: true, doSample: true, seed: true, rng: true, temperature: true },
   ...{ topK: true, topP: true, minP: true, numBeams: true, lengthPenalty: true, earlyStopping: true },
   ...{ numReturnSequences: true, cache: true, useCache: true, onToken: true, signal: true },
 };
-
-function refuseUnknown(options: GenerateOptions): void {
-  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
-  if (unknown === undefined) return;
-  throw new RangeError(
-    `generate: there is no option ${unknown}; options have transformers' names in camelCase: ${Object.keys(OPTIONS).join(', ')}`,
-  );
-}
 
 /**
  * Options, what the model's files say where they are silent, and defaults where both are.
@@ -59,7 +51,7 @@ function refuseUnknown(options: GenerateOptions): void {
  * @throws ConfigError that names a key of the files; RangeError that names an option
  */
 export function planGeneration(model: CausalModel | Seq2SeqModel, options: GenerateOptions): GenerationPlan {
-  refuseUnknown(options);
+  checkOptions('generate', options, Object.keys(OPTIONS), "options have transformers' names in camelCase:");
   const defaults = generationDefaults(model);
   const all: GenerateOptions & GenerationDefaults = { ...defaults, ...defined(options) };
   const { seed, rng } = options;

@@ -7,7 +7,7 @@ import {
   type SafetensorsFile,
 } from '@burin/checkpoint';
 import { hubFolder } from '@burin/hub';
-import type { Generator } from '@burin/tensor';
+import { checkOptions, type Generator } from '@burin/tensor';
 import { ConfigError, ConfigReader } from './config-reader.js';
 import { type FillOptions, fillWeights } from './fill-weights.js';
 import { tokenIds } from './head-config.js';
@@ -43,7 +43,7 @@ export async function loadPretrained<M extends PretrainedModel>(
   architectures: readonly Architecture<M>[],
   options: LoadOptions = {},
 ): Promise<M> {
-  refuseUnknown(options);
+  checkOptions('fromPretrained', options, OPTIONS);
   const folder = typeof nameOrFolder === 'string' ? await hubFolder(nameOrFolder, hubOptions(options)) : nameOrFolder;
   const where = fileName(folder, 'config.json');
   const config = new ConfigReader(await readJson(folder, 'config.json'), where);
@@ -93,13 +93,6 @@ export function chooseArchitecture<M extends PretrainedModel>(
 const OPTIONS: readonly (keyof LoadOptions)[] = [
   ...(['revision', 'dtype', 'rng', 'convert', 'allowMissing', 'allowUnexpected'] as const),
 ];
-
-/** What is passed over in silence, such as transformers' `load_in_4bit`, would be missed only when memory is short. */
-function refuseUnknown(options: LoadOptions): void {
-  const known: readonly string[] = OPTIONS;
-  const unknown = Object.keys(options).find((name) => !known.includes(name));
-  if (unknown) throw new RangeError(`fromPretrained: there is no option ${unknown}; expected ${known.join(', ')}`);
-}
 
 function hubOptions({ revision }: LoadOptions) {
   return revision === undefined ? {} : { revision };

@@ -1,4 +1,14 @@
-import { commonDevice, DtypeError, embedding, record, ShapeError, scope, Tensor, widen } from '@burin/tensor';
+import {
+  checkInt32,
+  commonDevice,
+  DtypeError,
+  embedding,
+  record,
+  ShapeError,
+  scope,
+  Tensor,
+  widen,
+} from '@burin/tensor';
 import type { Reduction } from './reduction.js';
 
 /** How {@link crossEntropy} weighs and reduces. */
@@ -49,9 +59,7 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
 }
 
 function checkOperands(x: Tensor, labels: Tensor, { classWeight, labelSmoothing }: Settings): void {
-  if (labels.dtype !== 'int32') {
-    throw new DtypeError(`crossEntropy: labels must be int32, got ${labels.dtype}; convert them with .to('int32')`);
-  }
+  checkInt32('crossEntropy: labels', labels);
   const rows = x.shape.slice(0, -1);
   if (x.shape.length < 1 || `${rows}` !== `${labels.shape}`) {
     throw new ShapeError(

@@ -11,6 +11,7 @@ export { type LinearCrossEntropyOptions, linearCrossEntropy } from './linear-cro
 export { buffer, Module } from './module.js';
 export { mse } from './mse.js';
 export { Parameter } from './parameter.js';
+export { plainLayer } from './plain-layer.js';
 export { type SinusoidalOptions, sinusoidalPositions } from './positions.js';
 export type { Reduction } from './reduction.js';
 export { type HeadLayout, RotaryEmbedding } from './rotary.js';

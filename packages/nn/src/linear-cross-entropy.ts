@@ -1,8 +1,8 @@
 import {
   BYTES,
+  checkInt32,
   commonDevice,
   type Device,
-  DtypeError,
   isGradEnabled,
   record,
   ShapeError,
@@ -61,11 +61,7 @@ export function linearCrossEntropy(
 
 function checkOperands(x: Tensor, weight: Tensor, bias: Tensor | null, labels: Tensor): void {
   const lead = x.shape.slice(0, -1);
-  if (labels.dtype !== 'int32') {
-    throw new DtypeError(
-      `linearCrossEntropy: labels must be int32, got ${labels.dtype}; convert them with .to('int32')`,
-    );
-  }
+  checkInt32('linearCrossEntropy: labels', labels);
   if (weight.shape.length !== 2 || weight.shape[1] !== x.shape.at(-1)) {
     throw new ShapeError(
       `linearCrossEntropy: weight must be [V, C] with the C of x: expected [V, ${x.shape.at(-1)}], got [${weight.shape}]`,

@@ -1,4 +1,4 @@
-import { commonDevice, DtypeError, record, ShapeError, scope, Tensor, tensor, widen } from '@burin/tensor';
+import { checkInt32, commonDevice, record, ShapeError, scope, Tensor, tensor, widen } from '@burin/tensor';
 import { buffer } from './module.js';
 import { type RotaryOptions, type RotaryScaling, rotaryFrequencies, stretchOf } from './rotary-frequencies.js';
 
@@ -140,11 +140,7 @@ function checkOperands(x: Tensor, positions: Tensor, headDim: number, layout: He
     throw new ShapeError(`RotaryEmbedding: x must be ${axes}: expected D = ${headDim}, got [${x.shape}]`);
   }
   const { batch, tokens } = sizesOf(x, layout);
-  if (positions.dtype !== 'int32') {
-    throw new DtypeError(
-      `RotaryEmbedding: positions must be int32, got ${positions.dtype}; convert them with .to('int32')`,
-    );
-  }
+  checkInt32('RotaryEmbedding: positions', positions);
   if (`${positions.shape}` !== `${[batch, tokens]}`) {
     throw new ShapeError(
       `RotaryEmbedding: positions must be [B, T]: expected [${batch},${tokens}], got [${positions.shape}] ` +

@@ -1,4 +1,4 @@
-import { checkTensor, type Device, DeviceError, DtypeError, isTensor, type Tensor } from '@burin/tensor';
+import { checkOptions, checkTensor, type Device, DeviceError, DtypeError, isTensor, type Tensor } from '@burin/tensor';
 import type { UpdateRule } from './update-rule.js';
 
 /** A parameter, or a parameter with the name that messages and the state dict give it. */
@@ -143,10 +143,6 @@ function toGroups<H>(who: string, params: OptimizerParameters<H>): ParameterGrou
 
 /** @throws RangeError that lists what there is if a hyperparameter is none of the rule's */
 function known<H extends object>(rule: UpdateRule<H>, options: Partial<H>): Partial<H> {
-  const names = Object.keys(rule.defaults);
-  for (const name of Object.keys(options)) {
-    if (names.includes(name)) continue;
-    throw new RangeError(`${rule.name}: there is no option ${name}; expected ${names.join(', ')}`);
-  }
+  checkOptions(rule.name, options, Object.keys(rule.defaults));
   return options;
 }

@@ -1,5 +1,5 @@
-import { Conv1D, Linear, type LinearLike, Module, Parameter } from '@burin/nn';
-import { ShapeError, scope, type Tensor, transpose } from '@burin/tensor';
+import { type Conv1D, Linear, type LinearLike, Module, type Parameter, plainLayer } from '@burin/nn';
+import { ShapeError, scope, type Tensor } from '@burin/tensor';
 import { linear4bit } from './matmul-4bit.js';
 import { type Quantize4bitOptions, quantize4bit } from './quantize-4bit.js';
 import type { QuantizedTensor } from './quantized-tensor.js';
@@ -59,9 +59,6 @@ export class Linear4bit extends Module implements LinearLike {
 
   /** A plain Linear, or Conv1D, that holds the dequantized weight, frozen as it was, and shares the bias. */
   toLinear(): Linear | Conv1D {
-    const weight = scope(() => (this.storesTransposed ? transpose(this.floatWeight(), 0, 1) : this.floatWeight()));
-    const parameter = new Parameter(weight, { requiresGrad: false });
-    const layer = this.storesTransposed ? new Conv1D(parameter, this.bias) : Linear.from(parameter, this.bias);
-    return layer.train(this.training);
+    return plainLayer(this, () => this.floatWeight());
   }
 }

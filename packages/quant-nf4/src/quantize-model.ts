@@ -1,4 +1,5 @@
 import type { Module, Parameter } from '@burin/nn';
+import { checkOptions } from '@burin/tensor';
 import { chooseLayers, type LayerChoice } from './choose-layers.js';
 import { Linear4bit } from './linear-4bit.js';
 import type { Quantize4bitOptions } from './quantize-4bit.js';
@@ -10,8 +11,7 @@ const KNOWN = ['type', 'blockSize', 'doubleQuant', 'targetModules', 'skipModules
 
 /** How weights are quantized. @throws RangeError that lists the options where there is none of a name */
 export function formatOf(who: string, options: QuantizeModelOptions): Quantize4bitOptions {
-  const unknown = Object.keys(options).find((name) => !KNOWN.includes(name));
-  if (unknown) throw new RangeError(`${who}: there is no option ${unknown}; expected ${KNOWN.join(', ')}`);
+  checkOptions(who, options, KNOWN);
   const { targetModules: _targets, skipModules: _skips, ...format } = options;
   return format;
 }

@@ -18,6 +18,16 @@ export function checkDtype(dtype: DType, who: string, remedy = ''): void {
   throw new DtypeError(`${who}: expected one of ${Object.keys(BYTES).join(', ')}, got ${String(dtype)}${remedy}`);
 }
 
+/**
+ * Checks that ids, labels or positions are int32.
+ *
+ * @param what - put before the message, such as `crossEntropy: labels`
+ * @throws DtypeError that says what converts them
+ */
+export function checkInt32(what: string, { dtype }: { readonly dtype: DType }): void {
+  if (dtype !== 'int32') throw new DtypeError(`${what} must be int32, got ${dtype}; convert them with .to('int32')`);
+}
+
 /** Whether elements are float32, float16 or bfloat16: only these have gradients. */
 export function isFloating(dtype: DType): boolean {
   return dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';

@@ -7,6 +7,7 @@ export {
   noGrad,
   record,
 } from './autograd.js';
+export { checkOptions } from './check-options.js';
 export { CpuDevice, type CpuOptions, cpu } from './cpu/index.js';
 export {
   arange,
@@ -23,7 +24,7 @@ export {
 export type { Device, DeviceBuffer } from './device.js';
 export { type DeviceLike, defaultDevice, resolveDevice, setDefaultDevice, withDevice } from './devices.js';
 export { DryDevice } from './dry-device.js';
-export { BYTES, type DType, isFloating } from './dtype.js';
+export { BYTES, checkInt32, type DType, isFloating } from './dtype.js';
 export { DeviceError, DtypeError, LifetimeError, ShapeError } from './errors.js';
 export type {
   AttentionArguments,

@@ -26,8 +26,8 @@ import type { TextTokenizer } from './text-tokenizer.js';
 const LARGEST_MAX_LENGTH = 1e9;
 
 /**
- * A tokenizer.json (BPE, WordPiece, Unigram or WordLevel), read through `@huggingface/tokenizers`, with what is missing there around it:
- * batches with padding and truncation, places in the text, chat templates.
+ * A tokenizer.json (BPE, WordPiece, Unigram or WordLevel), read through `@huggingface/tokenizers`, with what is missing there
+ * around it: batches with padding and truncation, places in the text, chat templates.
  *
  * @example
  * const tokenizer = await Tokenizer.fromFolder('models/stories260k');

@@ -1,9 +1,10 @@
 import { areFewLongRows, eachRow, fewRowsCode, fewRowsGroups, LANES } from './few-rows-wgsl.js';
-import { declareCodes, type FourBitType, LOAD_CODES } from './four-bit.js';
+import { type FourBitType, LOAD_CODES } from './four-bit.js';
+import { declareWeight, FOUR_BIT_PARAMETERS, inputsOf, launchFourBit } from './four-bit-wgsl.js';
 import { family, type WgslKernel } from './kernel.js';
 import type { Launcher } from './launcher.js';
 import type { FourBitProduct } from './matmul-four-bit.js';
-import { readOnly, TILE_PARAMETERS, tileParameters } from './product-wgsl.js';
+import { readOnly } from './product-wgsl.js';
 
 // A thread takes floats of six codes, whole: each is decoded once, in pairs, and every row of x is multiplied by it.
 
@@ -26,24 +27,21 @@ export function hasFewRows({ weight, m, inFeatures, transpose }: FourBitProduct)
 const fewRowsFourBit = family(
   (type: FourBitType, rows: number, bias: boolean): WgslKernel => ({
     name: `fewRowsFourBit(${type},${rows},${bias})`,
-    inputs: bias ? 4 : 3,
+    inputs: inputsOf(bias),
     outputs: 1,
     code: fewRowsCode({
       rows,
-      parameters: `${TILE_PARAMETERS}, block_size : u32, spare2 : u32, spare3 : u32, spare4 : u32`,
+      parameters: FOUR_BIT_PARAMETERS,
       declarations: `
 ${readOnly(1, 'x', 'vec2<f32>')}
-${readOnly(2, 'packed')}
-${readOnly(3, 'scales')}
-${bias ? readOnly(4, 'bias') : ''}
-${declareCodes(type)}
+${declareWeight(type, bias)}
 fn pair_of(six : u32, first : u32, second : u32) -> vec2<f32> {
   return vec2<f32>(codes[(six >> first) & 15u], codes[(six >> second) & 15u]);
 }`,
       prologue: LOAD_CODES,
       sums: sumsOf(rows),
       bias,
-      output: bias ? 5 : 4,
+      output: inputsOf(bias) + 1,
     }),
   }),
 );
@@ -83,10 +81,7 @@ ${add('w', 'lone - start')}
 }
 
 export function launchFewRowsFourBit(launcher: Launcher, product: FourBitProduct): void {
-  const { x, weight, scales, bias, y, m, outFeatures: n, inFeatures: k, accumulate } = product;
-  const parameters = tileParameters({ m, n, k, bias, accumulate, aStride: 0, bStride: 0, alpha: 1 }, 4);
-  parameters[8] = weight.blockSize;
-  const inputs = [x, weight.packed, scales];
+  const { weight, bias, m, outFeatures } = product;
   const kernel = fewRowsFourBit(weight.type, m, bias !== null);
-  launcher.launchWgsl(kernel, [y], bias ? [...inputs, bias] : inputs, parameters, fewRowsGroups(n, 1));
+  launchFourBit(launcher, kernel, product, fewRowsGroups(outFeatures, 1));
 }

@@ -2,7 +2,7 @@ import type { Extent } from './backend.js';
 import { family, type WgslKernel } from './kernel.js';
 import type { Launcher } from './launcher.js';
 import type { Product } from './product.js';
-import { ACCUMULATES, MOST_GROUPS, readOnly, TILE_PARAMETERS, tileParameters } from './product-wgsl.js';
+import { declareProduct, MOST_GROUPS, readOnly, storeSum, TILE_PARAMETERS, tileParameters } from './product-wgsl.js';
 
 // `y[z] = alpha · a[z] · b[z]ᵀ` for few rows of a, as in decoding, in WGSL. A thread for each cell would leave most of a GPU
 // idle, and neighbours would read far apart. Here several threads share a row of b, so that they read side by side, and what
@@ -43,11 +43,8 @@ export function fewRowsCode({
   bias,
   output,
 }: FewRowsCode): string {
-  return `
-struct Parameters { ${parameters} }
-@group(0) @binding(0) var<uniform> p : Parameters;
+  return `${declareProduct(parameters, output)}
 ${declarations}
-@group(0) @binding(${output}) var<storage, read_write> y : array<f32>;
 var<workgroup> parts : array<f32, ${rows * THREADS}>; // [row][column][lane]
 
 @compute @workgroup_size(${THREADS})
@@ -69,11 +66,7 @@ ${eachRow(rows, (i) => `  parts[${i * THREADS}u + index] = s${i};`)}
   if (column >= p.n || lane >= ${rows}u) { return; }
   var sum = 0.0; // of the row that has the lane's number
   for (var i = 0u; i < ${LANES}u; i++) { sum += parts[lane * ${THREADS}u + index - lane + i]; }
-  let at = (z * ${rows}u + lane) * p.n + column;
-  var value = p.alpha * sum;
-  ${bias ? 'value += bias[column];' : ''}
-  if ((p.flags & ${ACCUMULATES}u) != 0u) { value += y[at]; }
-  y[at] = value;
+  let at = (z * ${rows}u + lane) * p.n + column;${storeSum('sum', 'column', bias)}
 }
 `;
 }

@@ -1,19 +1,12 @@
 import type { DeviceBuffer } from '../device.js';
 import type { FourBitWeight } from '../kernels/quantization.js';
 import { hasFewRows, launchFewRowsFourBit } from './few-rows-four-bit.js';
-import { declareCodes, type FourBitType, LOAD_CODES, weightAt, weightFunctions } from './four-bit.js';
+import { type FourBitType, LOAD_CODES, weightAt, weightFunctions } from './four-bit.js';
+import { declareWeight, FOUR_BIT_PARAMETERS, inputsOf, launchFourBit, sizesOf } from './four-bit-wgsl.js';
 import { family, gpuKernel, type WgslKernel } from './kernel.js';
 import { type Launcher, type Scratch, view } from './launcher.js';
 import { FEW, runProduct } from './product.js';
-import {
-  readOnly,
-  TILE_PARAMETERS,
-  type TileSize,
-  tileCode,
-  tileGroups,
-  tileParameters,
-  tileSize,
-} from './product-wgsl.js';
+import { type TileSize, tileCode, tileGroups, tileSize } from './product-wgsl.js';
 
 /** `y[m, out] = x[m, in] · Wᵀ (+ bias)`, or with `transpose` `y[m, in] = x[m, out] · W`: kernels/quantization.ts. */
 export interface FourBitProduct {
@@ -75,16 +68,12 @@ function runDecoding(launcher: Launcher, product: FourBitProduct): void {
 const tiledFourBit = family((tile: TileSize, type: FourBitType, transpose: boolean, bias: boolean): WgslKernel => {
   return {
     name: `tiledFourBit(${tile},${type},${transpose},${bias})`,
-    inputs: bias ? 4 : 3,
+    inputs: inputsOf(bias),
     outputs: 1,
     code: tileCode({
       tile,
-      parameters: `${TILE_PARAMETERS}, in_features : u32, block_size : u32, spare2 : u32, spare3 : u32`,
-      declarations: `
-${readOnly(2, 'packed')}
-${readOnly(3, 'scales')}
-${bias ? readOnly(4, 'bias') : ''}
-${declareCodes(type)}
+      parameters: FOUR_BIT_PARAMETERS,
+      declarations: `${declareWeight(type, bias)}
 fn at_b(z : u32, t : u32, j : u32) -> f32 {
   let at = ${transpose ? 't * p.in_features + j' : 'j * p.in_features + t'};
   let six = u32(packed[at / 6u]);
@@ -95,20 +84,17 @@ fn at_b(z : u32, t : u32, j : u32) -> f32 {
       transposeA: false,
       transposeB: !transpose,
       bias,
-      output: bias ? 5 : 4,
+      output: inputsOf(bias) + 1,
     }),
   };
 });
 
 function runTiled(launcher: Launcher, product: FourBitProduct): void {
-  const { x, weight, scales, bias, y, m, inFeatures, transpose, accumulate } = product;
-  const [n, k] = sizesOf(product);
-  const parameters = tileParameters({ m, n, k, bias, accumulate, aStride: 0, bStride: 0, alpha: 1 }, 4);
-  parameters.set([inFeatures, weight.blockSize], 8);
-  const inputs = [x, weight.packed, scales];
+  const { weight, bias, m, transpose } = product;
+  const [n] = sizesOf(product);
   const tile = tileSize(m, n);
   const kernel = tiledFourBit(tile, weight.type, transpose, bias !== null);
-  launcher.launchWgsl(kernel, [y], bias ? [...inputs, bias] : inputs, parameters, tileGroups(tile, m, n, 1));
+  launchFourBit(launcher, kernel, product, tileGroups(tile, m, n, 1));
 }
 
 /** Columns `from .. to` of y: those of `part`; the others stay. */
@@ -198,8 +184,4 @@ function placePanel(
   const inputs = [view(part, rows), view(y, outFeatures)];
   if (bias) inputs.push(view(bias, outFeatures));
   launcher.launch(placeColumns(bias !== null, accumulate), y, [outFeatures, m, 1], inputs, [start, start + rows]);
-}
-
-function sizesOf({ outFeatures, inFeatures, transpose }: FourBitProduct): readonly [n: number, k: number] {
-  return transpose ? [inFeatures, outFeatures] : [outFeatures, inFeatures];
 }

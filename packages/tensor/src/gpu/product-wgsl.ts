@@ -27,7 +27,7 @@ export const TILE_PARAMETERS =
   'm : u32, n : u32, k : u32, flags : u32, a_stride : u32, b_stride : u32, alpha : f32, spare : u32';
 
 const ADDS_BIAS = 1;
-export const ACCUMULATES = 2;
+const ACCUMULATES = 2;
 
 /** What every adapter allows along each axis of a launch. */
 export const MOST_GROUPS = 65_535;
@@ -35,6 +35,23 @@ export const MOST_GROUPS = 65_535;
 /** Declares an input. */
 export function readOnly(binding: number, name: string, of = 'f32'): string {
   return `@group(0) @binding(${binding}) var<storage, read> ${name} : array<${of}>;`;
+}
+
+/** WGSL: the parameters and y, which are in every product. */
+export function declareProduct(parameters: string, output: number): string {
+  return `
+struct Parameters { ${parameters} }
+@group(0) @binding(0) var<uniform> p : Parameters;
+@group(0) @binding(${output}) var<storage, read_write> y : array<f32>;`;
+}
+
+/** WGSL: writes a sum to y, where `at` is its place. */
+export function storeSum(sum: string, column: string, bias: boolean): string {
+  return `
+    var value = p.alpha * ${sum};
+    ${bias ? `value += bias[${column}];` : ''}
+    if ((p.flags & ${ACCUMULATES}u) != 0u) { value += y[at]; }
+    y[at] = value;`;
 }
 
 const tiledProduct = family((tile: TileSize, transposeA: boolean, transposeB: boolean, bias: boolean): WgslKernel => {
@@ -110,12 +127,9 @@ export function tileCode({
   const threads = grid[0] * grid[1];
   const [rows, fours] = [[...Array(rowsEach).keys()], [...Array(foursEach).keys()]];
   const each = (line: (i: number, j: number) => string) => rows.flatMap((i) => fours.map((j) => line(i, j))).join('\n');
-  return `
-struct Parameters { ${parameters} }
-@group(0) @binding(0) var<uniform> p : Parameters;
+  return `${declareProduct(parameters, output)}
 ${readOnly(1, 'a')}
 ${declarations}
-@group(0) @binding(${output}) var<storage, read_write> y : array<f32>;
 var<workgroup> tile_a : array<f32, ${tile * DEPTH}>; // [t][i]
 var<workgroup> tile_b : array<vec4<f32>, ${(tile * DEPTH) / 4}>; // [t][j / 4]
 
@@ -132,11 +146,7 @@ fn inside_b(z : u32, t : u32, j : u32) -> f32 {
 fn put(z : u32, i : u32, j : u32, sums : vec4<f32>) {
   if (i >= p.m) { return; }
   for (var c = 0u; c < 4u && j + c < p.n; c++) {
-    let at = (z * p.m + i) * p.n + j + c;
-    var value = p.alpha * sums[c];
-    ${bias ? 'value += bias[j + c];' : ''}
-    if ((p.flags & ${ACCUMULATES}u) != 0u) { value += y[at]; }
-    y[at] = value;
+    let at = (z * p.m + i) * p.n + j + c;${storeSum('sums[c]', 'j + c', bias)}
   }
 }
 

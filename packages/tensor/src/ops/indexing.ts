@@ -1,5 +1,6 @@
 import { record } from '../autograd.js';
-import { DtypeError, ShapeError } from '../errors.js';
+import { checkInt32 } from '../dtype.js';
+import { ShapeError } from '../errors.js';
 import { checkTensor, Tensor } from '../tensor.js';
 import { commonDevice } from './operand.js';
 
@@ -14,9 +15,7 @@ export function embedding(table: Tensor, ids: Tensor, { paddingIndex = -1 }: { p
   checkTensor(table, 'embedding');
   checkTensor(ids, 'embedding');
   if (table.shape.length !== 2) throw new ShapeError(`embedding: the table must be [V, C], got [${table.shape}]`);
-  if (ids.dtype !== 'int32') {
-    throw new DtypeError(`embedding: ids must be int32, got ${ids.dtype}; convert them with .to('int32')`);
-  }
+  checkInt32('embedding: ids', ids);
   const [rows, cols] = table.shape as [number, number];
   const { kernels } = commonDevice('embedding', table, ids);
   const y = Tensor.allocate([...ids.shape, cols], 'float32', table.device);

@@ -163,7 +163,10 @@ export function split(x: Tensor, length: number, axis = 0): Tensor[] {
   return pieces;
 }
 
-/** The same values as another dtype, x itself where that is its own; see the kernel for rounding. Between floating dtypes the gradient passes. */
+/**
+ * The same values as another dtype, x itself where that is its own; see the kernel for rounding. Between floating dtypes the
+ * gradient passes.
+ */
 export function cast(x: Tensor, dtype: DType): Tensor {
   checkTensor(x, 'cast');
   if (x.dtype === dtype) return x;

@@ -49,6 +49,13 @@ const TRANSPOSES = [
 
 const DTYPES = ['float32', 'float16', 'bfloat16'] as const;
 
+/** Which operand all products of a batch share. */
+const SHARED = [
+  [false, false],
+  [true, false],
+  [false, true],
+] as const;
+
 describe.each(devices)('matmul on %s', (device) => {
   describe.each(TRANSPOSES)('with transposeA %s, transposeB %s', (transposeA, transposeB) => {
     it('is its reference at sizes around the panels', async () => {
@@ -96,11 +103,7 @@ describe.each(devices)('matmul on %s', (device) => {
         [5, 1, 3],
         [6, 9, 17],
       ] as const) {
-        for (const [shareA, shareB] of [
-          [false, false],
-          [true, false],
-          [false, true],
-        ] as const) {
+        for (const [shareA, shareB] of SHARED) {
           await expectProduct(device, { m, n, k, batch: 3, transposeA, transposeB, shareA, shareB, bias: true });
         }
       }
@@ -138,11 +141,7 @@ describe.each(devices)('matmul on %s', (device) => {
       [8, 3],
       [9, 6],
     ] as const) {
-      for (const [shareA, shareB] of [
-        [false, false],
-        [true, false],
-        [false, true],
-      ] as const) {
+      for (const [shareA, shareB] of SHARED) {
         await expectProduct(device, { m, n, ...options, shareA, shareB });
       }
     }
