@@ -1,5 +1,5 @@
 // What `pnpm test` runs: every check of the repository, one after the other, on to the end even where one fails.
-// The last line is `N passed, N failed`. A test and a conformance case count one each, and so does every other step.
+// What failed, and why, stands below the table of steps; the last line is `N passed, N failed`. A test and a conformance case count one each, and so does every other step.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ const SUMMARY = 'reports/summary.txt';
 const TESTS = 'reports/tests.json';
 const CONFORMANCE = 'reports/conformance.json';
 const GPU = 'reports/gpu.json';
+const MOST_SHOWN = 20; // failures below the table
 
 /** Name, command, and for the steps that count their own: how to read the counts. */
 const STEPS = [
@@ -45,6 +46,7 @@ function runStep([name, command, count]) {
     failed: counts.failed + (unexplained ? 1 : 0),
     waiting: counts.waiting,
     skipped: counts.skipped,
+    failures: unexplained ? [`step ${name}: ended with ${status}; its output is above`] : (counts.failures ?? []),
   };
 }
 
@@ -67,6 +69,10 @@ for (const { name, seconds, passed, failed, waiting, skipped } of results) {
 }
 const passed = results.reduce((sum, result) => sum + result.passed, 0);
 const failed = results.reduce((sum, result) => sum + result.failed, 0);
-writeFileSync(SUMMARY, `${passed} passed, ${failed} failed\n`);
-console.log(`${passed} passed, ${failed} failed`);
+const failures = results.flatMap((result) => result.failures).map((failure) => `\nFAILED ${failure}\n`);
+const left =
+  failures.length > MOST_SHOWN ? [`\n... and ${failures.length - MOST_SHOWN} more, in the output above\n\n`] : [];
+const summary = [...failures.slice(0, MOST_SHOWN), ...left, `${passed} passed, ${failed} failed\n`].join('');
+writeFileSync(SUMMARY, summary);
+process.stdout.write(summary);
 process.exitCode = failed > 0 ? 1 : 0;

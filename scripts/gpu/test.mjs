@@ -76,7 +76,8 @@ function run([command, ...args], env, stdio = 'inherit') {
 function sum(...counts) {
   const all = counts.map((count) => count ?? { passed: 0, failed: 1 });
   const total = (key) => all.reduce((so, count) => so + (count[key] ?? 0), 0);
-  return { passed: total('passed'), failed: total('failed'), waiting: total('waiting') };
+  const failures = all.flatMap((count) => count.failures ?? []);
+  return { passed: total('passed'), failed: total('failed'), waiting: total('waiting'), failures };
 }
 
 const fromRoot = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -86,7 +87,7 @@ mkdirSync('reports', { recursive: true });
 const chosen = process.argv.slice(2);
 // what .ci/run began to install must be there; elsewhere nothing is installed that nobody asked for
 if (process.env.CI) run([process.execPath, 'scripts/gpu/install.mjs'], process.env);
-const totals = { passed: 0, failed: 0, skipped: 0, waiting: 0 };
+const totals = { passed: 0, failed: 0, skipped: 0, waiting: 0, failures: [] };
 for (const [name, suite] of Object.entries(SUITES)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;
   const start = performance.now();
@@ -95,6 +96,7 @@ for (const [name, suite] of Object.entries(SUITES)) {
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   if (result.skipped === undefined) {
     for (const key of ['passed', 'failed', 'waiting']) totals[key] += result[key];
+    totals.failures.push(...result.failures.map((failure) => `${name}: ${failure}`));
     console.log(`gpu: ${name}: ${result.passed} passed, ${result.failed} failed (${seconds} s)`);
   } else {
     totals[process.env.CI ? 'failed' : 'skipped'] += 1;

@@ -14,7 +14,7 @@ const trainer = new Trainer({
   evalDataset: countingTexts(5),
   args: {
     outputDir,
-    maxSteps: 240,
+    maxSteps: 600, // more than the slow runs of kill.test.ts come to
     perDeviceTrainBatchSize: 2,
     gradientAccumulationSteps: 2,
     learningRate: 0.005,

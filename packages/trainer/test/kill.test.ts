@@ -53,6 +53,6 @@ it('promise 6: a run that is killed 20 times ends bit for bit where an undisturb
   expect(halfWritten, 'no kill hit a write: the test shows nothing').toBeGreaterThan(2);
   await Promise.all([finish(killed), finish(undisturbed)]);
   expect(readdirSync(killed).sort()).toEqual(readdirSync(undisturbed).sort());
-  const last = 'checkpoint-240';
+  const last = 'checkpoint-600';
   expect(readCheckpoint(join(killed, last))).toEqual(readCheckpoint(join(undisturbed, last)));
 });
