@@ -11,6 +11,7 @@ export function project(name: string) {
       name,
       environment: 'node',
       testTimeout: 30_000, // two busy cores are slow; a hang is still found
+      expect: { poll: { timeout: 20_000 } }, // the same: it is a second where nobody says
       include: ['test/**/*.test.ts'],
       benchmark: { include: ['bench/**/*.bench.ts'] },
       // Errors in other files are reported by `check`; here only the type tests themselves count.
