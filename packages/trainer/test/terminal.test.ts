@@ -21,7 +21,7 @@ describe('progress', () => {
     expect(lines[2]).toMatch(/^memory:\n {2}trainable weights +740 B {2}exact\n/);
     expect(lines[3]).toBe('training: 4 steps');
     expect(lines[4]).toMatch(
-      /^step 2, epoch 1: loss 2\.\d+, gradNorm 0\.\d+, learningRate 0\.0000375, tokensPerSecond \d+$/,
+      /^step 2, epoch 1: loss 2\.\d+, gradNorm 0\.\d+, learningRate 0\.0000375, tokensPerSecond \d+(\.\d+)?$/, // four digits: 987.6 on a busy machine
     );
     expect(lines.at(-1)).toMatch(/most held at once .* measured$/);
   });
