@@ -1,5 +1,5 @@
 import { commonDevice, record, ShapeError, scope, Tensor, widen } from '@burin/tensor';
-import { type Reduction, reduce } from './reduction.js';
+import { checkLossOptions, type Reduction, reduce } from './reduction.js';
 import { checkSameShape } from './same-shape.js';
 
 /** How {@link bceWithLogits} weighs and reduces. */
@@ -18,11 +18,13 @@ export interface BceOptions {
  * @param logits - `[..., C]`, float32, float16 or bfloat16
  * @param target - floating, of the same shape; gets no gradient
  * @returns float32: a scalar, or `[..., C]` with reduction `'none'`
- * @throws ShapeError if the target has another shape or `posWeight` is not `[C]`; DtypeError if one is not floating
+ * @throws ShapeError if the target has another shape or `posWeight` is not `[C]`; DtypeError if one is not floating;
+ *   RangeError for an option or a reduction that there is not
  * @example
  * await bceWithLogits(tensor([0, 0]), tensor([1, 0])).item(); // 0.6931472
  */
 export function bceWithLogits(logits: Tensor, target: Tensor, options: BceOptions = {}): Tensor {
+  checkLossOptions('bceWithLogits', options, ['posWeight', 'reduction']);
   const { posWeight = null, reduction = 'mean' } = options;
   return scope(() => {
     const x = widen(logits, 'bceWithLogits');

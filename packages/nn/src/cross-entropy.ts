@@ -9,7 +9,7 @@ import {
   Tensor,
   widen,
 } from '@burin/tensor';
-import type { Reduction } from './reduction.js';
+import { checkLossOptions, type Reduction } from './reduction.js';
 
 /** How {@link crossEntropy} weighs and reduces. */
 export interface CrossEntropyOptions {
@@ -40,12 +40,14 @@ export interface Settings {
  *   check them on the host with `checkLabels`.
  * @returns float32: a scalar, or `[...]` with reduction `'none'`. The mean over no label at all is NaN, as in PyTorch.
  * @throws ShapeError if labels or class weights do not fit the logits; DtypeError if labels are not int32, or class
- *   weights not float32; RangeError if `labelSmoothing` is not in [0, 1)
+ *   weights not float32; RangeError if `labelSmoothing` is not in [0, 1), `ignoreIndex` is not an int32, or for an option or
+ *   a reduction that there is not
  * @see Szegedy et al. 2016, https://arxiv.org/abs/1512.00567, section 7, for label smoothing
  * @example
  * await crossEntropy(tensor([[0, 0]]), tensor(Int32Array.of(1))).item(); // 0.6931472
  */
 export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  checkLossOptions('crossEntropy', options, ['ignoreIndex', 'labelSmoothing', 'classWeight', 'reduction']);
   const { ignoreIndex = -100, labelSmoothing = 0, classWeight = null, reduction = 'mean' } = options;
   const settings = { classWeight, ignoreIndex, labelSmoothing };
   return scope(() => {
@@ -58,8 +60,9 @@ export function crossEntropy(logits: Tensor, labels: Tensor, options: CrossEntro
   });
 }
 
-function checkOperands(x: Tensor, labels: Tensor, { classWeight, labelSmoothing }: Settings): void {
+function checkOperands(x: Tensor, labels: Tensor, { classWeight, ignoreIndex, labelSmoothing }: Settings): void {
   checkInt32('crossEntropy: labels', labels);
+  checkIgnoreIndex('crossEntropy', ignoreIndex);
   const rows = x.shape.slice(0, -1);
   if (x.shape.length < 1 || `${rows}` !== `${labels.shape}`) {
     throw new ShapeError(
@@ -78,6 +81,12 @@ function checkOperands(x: Tensor, labels: Tensor, { classWeight, labelSmoothing 
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
     throw new RangeError(`crossEntropy: labelSmoothing must be in [0, 1), got ${labelSmoothing}`);
   }
+}
+
+/** @throws RangeError if it is no label: kernels would cut it to one */
+export function checkIgnoreIndex(who: string, ignoreIndex: number): void {
+  if (ignoreIndex === (ignoreIndex | 0)) return;
+  throw new RangeError(`${who}: ignoreIndex must be a whole number that int32 holds, got ${ignoreIndex}`);
 }
 
 /** The loss of each row, 0 where it is ignored. Its gradient comes from the saved lse, with no probabilities kept. */

@@ -1,4 +1,5 @@
 import { logSoftmax, scope, type Tensor } from '@burin/tensor';
+import { checkLossOptions } from './reduction.js';
 import { checkSameShape } from './same-shape.js';
 
 /** How {@link klDiv} softens and reduces. */
@@ -16,12 +17,14 @@ export interface KlDivOptions {
  * @param student - `[..., V]` logits
  * @param teacher - logits of the same shape; get no gradient
  * @returns a float32 scalar
- * @throws ShapeError if the shapes differ; RangeError unless the temperature is greater than 0
+ * @throws ShapeError if the shapes differ; RangeError unless the temperature is greater than 0, or for an option or a
+ *   reduction that there is not
  * @see Hinton et al. 2015, https://arxiv.org/abs/1503.02531
  * @example
  * await klDiv(student.forward(x), noGrad(() => teacher.forward(x)), { temperature: 2 }).item();
  */
 export function klDiv(student: Tensor, teacher: Tensor, options: KlDivOptions = {}): Tensor {
+  checkLossOptions('klDiv', options, ['temperature', 'reduction'], ['batchmean', 'sum']);
   const { temperature = 1, reduction = 'batchmean' } = options;
   checkSameShape('klDiv', ['student', student], ['teacher', teacher]);
   if (!(temperature > 0)) throw new RangeError(`klDiv: temperature must be greater than 0, got ${temperature}`);

@@ -3,6 +3,7 @@ import {
   checkInt32,
   commonDevice,
   type Device,
+  isFloating,
   isGradEnabled,
   record,
   ShapeError,
@@ -10,8 +11,8 @@ import {
   Tensor,
   widen,
 } from '@burin/tensor';
-import { countedWeight } from './cross-entropy.js';
-import type { Reduction } from './reduction.js';
+import { checkIgnoreIndex, countedWeight } from './cross-entropy.js';
+import { checkLossOptions, type Reduction } from './reduction.js';
 
 /** What {@link linearCrossEntropy} takes besides. */
 export interface LinearCrossEntropyOptions {
@@ -29,6 +30,7 @@ export interface LinearCrossEntropyOptions {
 const BLOCK_BYTES = 2 ** 22;
 /** The fewest rows of a block, however large the vocabulary. */
 const LEAST_ROWS = 64;
+const OPTIONS = ['bias', 'ignoreIndex', 'reduction', 'blockRows'];
 
 /**
  * `crossEntropy(linear(x, weight, bias), labels)` without ever holding the logits: block by block of rows, each block's
@@ -39,15 +41,18 @@ const LEAST_ROWS = 64;
  * @param x - `[..., C]`, floating-point
  * @param weight - `[V, C]`, floating-point
  * @param labels - int32 `[...]`, each 0 .. V − 1 or `ignoreIndex`: see `crossEntropy`
- * @returns a float32 scalar; the mean over no label at all is NaN
- * @throws ShapeError or DtypeError if operands do not fit each other
+ * @returns a float32 scalar; the mean over no label at all is NaN, and its gradients are zeros
+ * @throws ShapeError or DtypeError if operands do not fit each other; RangeError if `ignoreIndex` is not an int32, `blockRows`
+ *   not a whole number of 1 or more, or for an option or a reduction that there is not
  */
 export function linearCrossEntropy(
   x: Tensor,
   weight: Tensor,
   labels: Tensor,
-  { bias = null, ignoreIndex = -100, reduction = 'mean', blockRows }: LinearCrossEntropyOptions = {},
+  options: LinearCrossEntropyOptions = {},
 ): Tensor {
+  checkSettings(options);
+  const { bias = null, ignoreIndex = -100, reduction = 'mean', blockRows } = options;
   return scope(() => {
     const wide = widen(x, 'linearCrossEntropy');
     const wideBias = bias && widen(bias, 'linearCrossEntropy');
@@ -55,13 +60,28 @@ export function linearCrossEntropy(
     const rows = blockRows ?? Math.max(LEAST_ROWS, Math.floor(BLOCK_BYTES / (4 * weight.shape[0]!)));
     const total = new BlockedLoss(wide, weight, wideBias, labels, ignoreIndex, rows).run();
     if (reduction === 'sum') return total;
-    return total.div(countedWeight(labels, { classWeight: null, ignoreIndex, labelSmoothing: 0 }));
+    return meanOf(total, countedWeight(labels, { classWeight: null, ignoreIndex, labelSmoothing: 0 }));
   });
+}
+
+/** `total / count`. Where nothing counts it is NaN, but its gradient 0: NaN times the zeros computed would be NaN. */
+function meanOf(total: Tensor, count: Tensor): Tensor {
+  const nothing = count.div(count).sub(1); // 0, or NaN for 0 / 0
+  return total.div(count.clampMin(1)).add(nothing);
+}
+
+function checkSettings(options: LinearCrossEntropyOptions): void {
+  const { ignoreIndex = -100, blockRows = 1 } = options;
+  checkLossOptions('linearCrossEntropy', options, OPTIONS, ['mean', 'sum']);
+  checkIgnoreIndex('linearCrossEntropy', ignoreIndex);
+  if (Number.isInteger(blockRows) && blockRows >= 1) return;
+  throw new RangeError(`linearCrossEntropy: blockRows must be a whole number of 1 or more, got ${blockRows}`);
 }
 
 function checkOperands(x: Tensor, weight: Tensor, bias: Tensor | null, labels: Tensor): void {
   const lead = x.shape.slice(0, -1);
   checkInt32('linearCrossEntropy: labels', labels);
+  if (!isFloating(weight.dtype)) widen(weight, 'linearCrossEntropy'); // throws, and says how to convert
   if (weight.shape.length !== 2 || weight.shape[1] !== x.shape.at(-1)) {
     throw new ShapeError(
       `linearCrossEntropy: weight must be [V, C] with the C of x: expected [V, ${x.shape.at(-1)}], got [${weight.shape}]`,

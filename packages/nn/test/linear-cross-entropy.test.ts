@@ -1,6 +1,6 @@
 import { crossEntropy, linearCrossEntropy } from '@burin/nn';
 import { cpu, Generator, linear, noGrad, randn, scope, type Tensor, tensor } from '@burin/tensor';
-import { checkGradient, expectClose, GRADIENT } from '@burin/testing';
+import { checkGradient, EXACT, expectClose, GRADIENT } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 
 const LABELS = [2, -100, 0, 4, 4, -100, 1];
@@ -83,11 +83,37 @@ describe('linearCrossEntropy', () => {
     expect(peakOf(() => linearCrossEntropy(x, weight, many, { blockRows: 32 }))).toBeLessThan(logits / 8);
   });
 
-  it('gives NaN for no label at all, and says what does not fit', async () => {
+  it('is NaN as a mean over no label at all, and its gradients are zeros, as PyTorch’s', async () => {
+    const operands = [tensor([[1, 2]]), tensor([[1, 2]]), tensor([3])];
+    for (const operand of operands) operand.requiresGrad = true;
+    const [x, weight, bias] = operands as [Tensor, Tensor, Tensor];
+    const none = linearCrossEntropy(x, weight, tensor(Int32Array.of(-100)), { bias });
+    none.backward();
+    expect(await none.item()).toBeNaN();
+    for (const { grad, size } of operands) expectClose(await grad!.data(), new Float32Array(size), EXACT);
+  });
+
+  it('says what does not fit', () => {
     const x = tensor([[1, 2]]);
     const weight = tensor([[1, 2]]);
-    const none = linearCrossEntropy(x, weight, tensor(Int32Array.of(-100)));
-    expect(await none.item()).toBeNaN();
+    const label = tensor(Int32Array.of(0));
+    const blocks = (blockRows: number) => () => linearCrossEntropy(x, weight, label, { blockRows });
+    expect(blocks(0)).toThrow(
+      new RangeError('linearCrossEntropy: blockRows must be a whole number of 1 or more, got 0'),
+    );
+    expect(blocks(1.5)).toThrow('got 1.5');
+    expect(() => linearCrossEntropy(x, weight.to('int32'), label)).toThrow(
+      "linearCrossEntropy: a floating-point tensor is expected, got int32; convert it with .to('float32')",
+    );
+    expect(() => linearCrossEntropy(x, weight, label, { ignoreIndex: 0.5 })).toThrow(
+      'linearCrossEntropy: ignoreIndex must be a whole number that int32 holds, got 0.5',
+    );
+    expect(() => linearCrossEntropy(x, weight, label, { labelSmoothing: 0.1 } as object)).toThrow(
+      'there is no option labelSmoothing; expected bias, ignoreIndex, reduction, blockRows',
+    );
+    expect(() => linearCrossEntropy(x, weight, label, { reduction: 'none' } as object)).toThrow(
+      'linearCrossEntropy: reduction must be mean or sum, got none',
+    );
     expect(() => linearCrossEntropy(x, tensor([[1]]), tensor(Int32Array.of(0)))).toThrow('expected [V, 2], got [1,1]');
     expect(() => linearCrossEntropy(x, weight, tensor(Int32Array.of(0, 0)))).toThrow('expected [1], got [2]');
     const bias = tensor([1, 2]);

@@ -177,6 +177,9 @@ describe.each(devices)('crossEntropy on %s', (device) => {
     expect(() => crossEntropy(x, int(1, 2), { labelSmoothing: 1 })).toThrow(
       new RangeError('crossEntropy: labelSmoothing must be in [0, 1), got 1'),
     );
+    expect(() => crossEntropy(x, int(1, 2), { ignoreIndex: 2 ** 32 })).toThrow(
+      new RangeError('crossEntropy: ignoreIndex must be a whole number that int32 holds, got 4294967296'),
+    );
     expect(() => crossEntropy(int(1, 2), int())).toThrow('a floating-point tensor is expected, got int32');
   });
 });
@@ -275,6 +278,26 @@ describe.each(devices)('mse and klDiv on %s', (device) => {
     expect(teacher.grad).toBeNull();
     expectClose([await klDiv(student, teacher, { temperature: T }).item()], [expected(as) / 3], FLOAT32);
     expectClose([await klDiv(student, student).item()], [0], FLOAT32);
+  });
+
+  it('say which options and reductions there are, as the other losses do', () => {
+    const x = tensor([[1, 2]]);
+    const losses = {
+      crossEntropy: (options: object) => crossEntropy(x, int(1), options),
+      bceWithLogits: (options: object) => bceWithLogits(x, x, options),
+      mse: (options: object) => mse(x, x, options),
+      klDiv: (options: object) => klDiv(x, x, options),
+    };
+    for (const [name, loss] of Object.entries(losses)) {
+      const reductions = name === 'klDiv' ? 'batchmean or sum' : 'mean or sum or none';
+      expect(() => loss({ reduction: 'avg' })).toThrow(
+        new RangeError(`${name}: reduction must be ${reductions}, got avg`),
+      );
+      expect(() => loss({ ignore_index: 0 })).toThrow(`${name}: there is no option ignore_index; expected `);
+    }
+    expect(() => crossEntropy(x, int(1), { label_smoothing: 0.1 } as object)).toThrow(
+      'expected ignoreIndex, labelSmoothing, classWeight, reduction',
+    );
   });
 
   it('say what does not fit', () => {
