@@ -81,7 +81,7 @@ describe('bfloat16', () => {
 });
 
 describe('float32', () => {
-  test.prop([fc.float32Array()])('is what it was', (values) => {
+  test.prop([fc.float32Array()], { seed: 1 })('is what it was', (values) => {
     expect(toFloat32(fromFloat32(values, 'F32'), 'F32')).toEqual(values);
   });
 
@@ -95,7 +95,7 @@ describe('float32', () => {
 });
 
 describe('whole numbers', () => {
-  test.prop([fc.array(fc.integer())])('of 64 bits that fit 32 are what they were', (values) => {
+  test.prop([fc.array(fc.integer())], { seed: 2 })('of 64 bits that fit 32 are what they were', (values) => {
     expect([...toInt32(bytesOf(BigInt64Array.from(values, BigInt)), 'I64')]).toEqual(values);
   });
 

@@ -11,7 +11,7 @@ import { safetensorsMutations } from './mutations.js';
 
 const SEED = 20240229;
 const FILES = 2000;
-const LIMIT_MS = 1000; // a file of a few hundred bytes takes well under a millisecond
+const LIMIT_MS = 10_000; // a file of a few hundred bytes takes well under a millisecond; a busy machine may pause for a second
 
 const good = writeSafetensors(
   [

@@ -56,23 +56,26 @@ const zeros = (dtype: SafetensorsDtype, name: string): TensorBytes => ({
 const headerOf = (file: Uint8Array) => new TextDecoder().decode(file.subarray(8, 8 + file[0]! + 256 * file[1]!));
 
 describe('writing then reading', () => {
-  test.prop([tensors, fc.dictionary(text, text)])('gives the same tensors and metadata', (given, metadata) => {
-    const file = writeSafetensors(
-      given.filter(({ name }) => name !== '__metadata__'),
-      metadata,
-    );
-    const read = readSafetensors(file);
-    expect(Object.entries(read.metadata).sort()).toEqual(Object.entries(metadata).sort());
-    expect(read.tensors.size).toBe(given.length);
-    for (const { name, dtype, shape, data } of given)
-      expect(read.tensors.get(name)).toMatchObject({ name, dtype, shape, data });
-  });
+  test.prop([tensors, fc.dictionary(text, text)], { seed: 1 })(
+    'gives the same tensors and metadata',
+    (given, metadata) => {
+      const file = writeSafetensors(
+        given.filter(({ name }) => name !== '__metadata__'),
+        metadata,
+      );
+      const read = readSafetensors(file);
+      expect(Object.entries(read.metadata).sort()).toEqual(Object.entries(metadata).sort());
+      expect(read.tensors.size).toBe(given.length);
+      for (const { name, dtype, shape, data } of given)
+        expect(read.tensors.get(name)).toMatchObject({ name, dtype, shape, data });
+    },
+  );
 
-  test.prop([tensors])('does not depend on the order of the tensors', (given) => {
+  test.prop([tensors], { seed: 2 })('does not depend on the order of the tensors', (given) => {
     expect(writeSafetensors([...given].reverse())).toEqual(writeSafetensors(given));
   });
 
-  test.prop([tensors])('aligns the data to 8 bytes, each tensor to its elements', (given) => {
+  test.prop([tensors], { seed: 3 })('aligns the data to 8 bytes, each tensor to its elements', (given) => {
     for (const { dtype, byteOffset } of readSafetensors(writeSafetensors(given)).tensors.values()) {
       expect(byteOffset % tensorByteLength(dtype, [1])).toBe(0);
     }

@@ -78,7 +78,7 @@ const block = fc.array(fc.float({ min: Math.fround(-1e3), max: Math.fround(1e3),
 });
 
 // half a step, and the rounding of the scale to float16, 2^-11 of what is largest (and 2^-25 below float16's range)
-test.prop([block])('Q8_0 is read back within half a step', async (values) => {
+test.prop([block], { seed: 1 })('Q8_0 is read back within half a step', async (values) => {
   const { values: back } = await blocksOf(values, 'Q8_0');
   for (const [i, value] of values.entries()) {
     const largest = Math.max(...values.slice(i - (i % 32), i - (i % 32) + 32).map(Math.abs));
@@ -87,7 +87,7 @@ test.prop([block])('Q8_0 is read back within half a step', async (values) => {
 });
 
 // a whole step at the end where 8 would be needed and 7 is the most
-test.prop([block])('Q4_0 is read back within a step', async (values) => {
+test.prop([block], { seed: 2 })('Q4_0 is read back within a step', async (values) => {
   const { values: back } = await blocksOf(values, 'Q4_0');
   for (const [i, value] of values.entries()) {
     const largest = Math.max(...values.slice(i - (i % 32), i - (i % 32) + 32).map(Math.abs));

@@ -74,7 +74,7 @@ describe('a patch', () => {
   const pieces = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 6 });
   const order = fc.array(fc.nat(5), { maxLength: 10 });
 
-  property.prop([pieces, pieces, order])('turns any bytes into any others', (base, fresh, order) => {
+  property.prop([pieces, pieces, order], { seed: 1 })('turns any bytes into any others', (base, fresh, order) => {
     // pieces of the base in another order, between new ones
     const target = order.flatMap((i) => [...(base[i] ?? []), ...(fresh[i] ?? [])]);
     const from = Uint8Array.from(base.flatMap((piece) => [...piece]));
