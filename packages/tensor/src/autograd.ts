@@ -17,7 +17,7 @@ export interface BackwardContext {
   into(i: number): Tensor | null;
 }
 
-/** Gradients of the inputs, in their order; null for one that is not wanted. May return `g` itself. */
+/** Gradients of the inputs, in their order, float32; null for one that is not wanted or 0. May return `g` itself. */
 export type Backward = (g: Tensor, context: BackwardContext) => readonly (Tensor | null)[];
 
 /** One recorded operation: the tape is the graph of these. */
@@ -75,6 +75,8 @@ function withGrad<T>(mode: boolean, body: () => T): T {
  * defined, in this package and above it.
  *
  * @param name - the operation's name, for messages
+ * @param output - how it was computed does not count; where it is an input or was recorded itself, another handle to its
+ *   memory is returned
  * @param saved - what `backward` reads; kept alive until the backward pass has run or the graph is dropped
  * @returns `output`, which needs a gradient if one of the inputs does and recording is on
  */
@@ -93,9 +95,10 @@ export function record(
     backward,
   );
   for (const input of inputs) if (input.node) input.node.references++;
-  output.node = node;
-  output.requiresGrad = true;
-  return output;
+  const result = output.requiresGrad || inputs.includes(output) ? output.detach() : output;
+  result.node = node;
+  result.requiresGrad = true;
+  return result;
 }
 
 /** Drops one reference to a node; the last one frees what it saved, and lets go of its inputs in turn. */
@@ -208,7 +211,7 @@ class BackwardPass {
     });
     let i = 0;
     try {
-      for (; i < node.inputs.length; i++) if (results[i] && context.needs(i)) this.give(node, i, results[i]!);
+      for (; i < node.inputs.length; i++) if (context.needs(i)) this.give(node, i, results);
     } finally {
       // left over by an error, or wanted by nobody; what was added in place stays
       results.forEach((result, j) => {
@@ -219,8 +222,20 @@ class BackwardPass {
     if (!this.retainGraph) freeSaved(node);
   }
 
-  private give(node: Node, i: number, gradient: Tensor): void {
+  private give(node: Node, i: number, results: readonly (Tensor | null)[]): void {
     const input = node.inputs[i]!;
+    const gradient = results[i];
+    if (gradient === null) return;
+    if (gradient === undefined) {
+      throw new TypeError(
+        `${node.name}: its backward pass must return a gradient or null for each input: expected ${node.inputs.length}, got ${results.length}`,
+      );
+    }
+    if (gradient.dtype !== 'float32') {
+      throw new DtypeError(
+        `${node.name}: the gradient of input ${i} must be float32, whatever the input is stored as; got ${gradient.dtype}`,
+      );
+    }
     if (!sameShape(gradient.shape, input.shape)) {
       throw new ShapeError(
         `${node.name}: the gradient of input ${i} must have its shape: expected [${input.shape}], got [${gradient.shape}]`,

@@ -111,7 +111,49 @@ describe('backward', () => {
   });
 });
 
+describe('record', () => {
+  const reversed = (x: Tensor, output: Tensor) => record('reversed', [x], output, [], (g) => [g.neg()]);
+  it('takes an input as the output, and leaves it as it was', async () => {
+    const x = leaf([1, 2]);
+    reversed(x, x).sum().backward();
+    expect([await values(x.grad), x.node]).toEqual([[-1, -1], null]);
+    const [weight, input] = [leaf([3]), tensor([1, 2])];
+    const y = record('by the weight', [input, weight], input, [], (g) => [null, g.sum(0, true)]);
+    y.sum().backward();
+    expect([await values(weight.grad), input.requiresGrad]).toEqual([[2], false]);
+  });
+  it('passes over how its output was computed, and frees what that had saved', async () => {
+    const x = leaf([1, 2]);
+    const before = cpu().memory.liveBuffers;
+    scope(() => reversed(x, x.exp().square()).sum().backward());
+    expect(await values(x.grad)).toEqual([-1, -1]);
+    x.zeroGrad();
+    expect(cpu().memory.liveBuffers).toBe(before);
+  });
+  it('refuses gradients that are left out or not float32', () => {
+    const [x, z] = [leaf([1]), leaf([2])];
+    const product = (gradients: (g: Tensor) => Tensor[]) => record('product', [x, z], tensor([2]), [], gradients);
+    expect(() => product((g) => [g]).backward()).toThrow(
+      'product: its backward pass must return a gradient or null for each input: expected 2, got 1',
+    );
+    expect(() => product((g) => [g.to('bfloat16'), g]).backward()).toThrow(
+      'product: the gradient of input 0 must be float32, whatever the input is stored as; got bfloat16',
+    );
+  });
+});
+
 describe('memory', () => {
+  it('of the gradient of a tensor in many pieces is that of the tensor once', async () => {
+    const { memory } = cpu();
+    const x = leaf(Array.from({ length: 4000 }, (_, i) => i));
+    const y = scope(() => cat(x.mul(1).split(10)).sum());
+    memory.resetPeak();
+    const before = memory.liveBytes;
+    y.backward();
+    // of the sum, of the pieces, of x: the pieces' gradients add up in place
+    expect(memory.peakBytes - before).toBeLessThan(2.5 * x.byteLength);
+    expect((await values(x.grad)).every((g) => g === 1)).toBe(true);
+  });
   it('is free again after a step, whatever the graph', async () => {
     const x = leaf([1, 2, 3]);
     const before = cpu().memory.liveBytes;

@@ -100,10 +100,12 @@ export function narrow(x: Tensor, axis: number, start: number, length: number): 
     throw new ShapeError(`narrow: ${start} and ${length} more do not lie on axis ${axis} of [${x.shape}]`);
   }
   const strides = stridesOf(x.shape);
-  const y = gatherStrided(x, x.shape.with(at, length), strides, from * strides[at]!);
-  return record('narrow', [x], y, [], (g) => {
-    const dx = Tensor.allocate(x.shape, 'float32', x.device).fill_(0);
-    scatterStrided(g, dx, strides, from * strides[at]!);
+  const offset = from * strides[at]!;
+  const y = gatherStrided(x, x.shape.with(at, length), strides, offset);
+  return record('narrow', [x], y, [], (g, { into }) => {
+    const sum = into(0); // of other pieces of x: with it, many pieces take one pass over x in all and not one each
+    const dx = sum ?? Tensor.allocate(x.shape, 'float32', x.device).fill_(0);
+    scatterStrided(sum ? gatherStrided(sum, g.shape, strides, offset).add_(g) : g, dx, strides, offset);
     return [dx];
   });
 }
