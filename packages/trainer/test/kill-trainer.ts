@@ -28,7 +28,11 @@ const trainer = new Trainer({
   callbacks: [
     { onTrainBegin: () => void process.stdout.write(`from ${last ?? 'the start'}\n`), onStepEnd: () => pause(2) },
   ],
-  saveExtra: () => pause(12), // in the middle of a checkpoint: weights are written, the state is not
+  // in the middle of a checkpoint: weights are written, the state is not
+  saveExtra: () => {
+    process.stdout.write('saving\n');
+    return pause(12);
+  },
   reporter: false,
 });
 await trainer.train();
