@@ -1,4 +1,5 @@
 import type { Device, DeviceBuffer } from '../device.js';
+import { giveTurn, isTurnDue } from '../event-loop.js';
 import type { Kernels } from '../kernels/index.js';
 import type { DeviceMemory } from '../memory.js';
 import { type BlasSource, blasSource } from './blas.js';
@@ -56,7 +57,9 @@ export class CpuDevice implements Device {
   }
 
   async read(buffer: DeviceBuffer, byteOffset?: number, byteLength?: number): Promise<Uint8Array> {
-    return this.readNow(buffer, byteOffset, byteLength);
+    const bytes = this.readNow(buffer, byteOffset, byteLength); // before anything else runs, which may write there
+    if (isTurnDue()) await giveTurn();
+    return bytes;
   }
 
   readNow(buffer: DeviceBuffer, byteOffset = 0, byteLength: number = buffer.byteLength - byteOffset): Uint8Array {
