@@ -1,3 +1,4 @@
+import { DeviceError } from '../errors.js';
 import type { GpuKernel } from './kernel.js';
 
 /** What gpu.js runs on: WebGPU, WebGL 2 in a browser, or headless GL in Node. */
@@ -29,6 +30,8 @@ export interface Backend {
   readonly name: BackendName;
   /** The device in words, as the driver gives them. */
   readonly description: string;
+  /** Why the system has taken the device away, with all that was on it; null while it is there. */
+  readonly lost: string | null;
   /** The most elements of one storage, and the limit's own name. */
   readonly maxLength: number;
   readonly limit: string;
@@ -55,4 +58,12 @@ export interface Backend {
   /** Hands memory that is kept for reuse back to the driver. */
   trim(): void;
   dispose(): void;
+}
+
+/** What comes of using a device that is lost. */
+export function lostError({ name, lost }: Backend, cause?: unknown): DeviceError {
+  return new DeviceError(
+    `gpu: the ${name} device was lost, and what it held is gone (${lost}); call await gpu() for a new one, and load the model again`,
+    { cause },
+  );
 }

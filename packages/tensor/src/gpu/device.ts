@@ -37,6 +37,11 @@ export class GpuDevice implements Device {
     return this.#backend.name;
   }
 
+  /** Why the system has taken the device away, with all that was on it; null while it is there. */
+  get lost(): string | null {
+    return this.#backend.lost;
+  }
+
   /** Kernels compiled since the device was opened: no more once each operation has run, whatever the sizes. */
   get compiledKernels(): number {
     return this.#launcher.compiledKernels;

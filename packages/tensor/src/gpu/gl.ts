@@ -1,5 +1,14 @@
 import { DeviceError } from '../errors.js';
-import type { Backend, BackendName, BoundInput, Extent, GpuProgram, GpuStorage } from './backend.js';
+import { giveTurn, isTurnDue } from '../event-loop.js';
+import {
+  type Backend,
+  type BackendName,
+  type BoundInput,
+  type Extent,
+  type GpuProgram,
+  type GpuStorage,
+  lostError,
+} from './backend.js';
 import { createKernel, type GpuJs, type GpuJsKernel, VECTOR } from './gpu-js.js';
 import type { GpuKernel } from './kernel.js';
 import { StoragePool, sizeClass } from './pool.js';
@@ -70,6 +79,10 @@ export class GlBackend implements Backend {
     );
   }
 
+  get lost(): string | null {
+    return this.gl.isContextLost() ? 'its context was lost' : null;
+  }
+
   allocate(length: number): GpuStorage {
     return this.#pool.take(this.#shape(sizeClass(length)).capacity);
   }
@@ -79,6 +92,7 @@ export class GlBackend implements Backend {
   }
 
   compile(kernel: GpuKernel): GpuProgram {
+    if (this.lost !== null) throw lostError(this);
     const built = createKernel(this.#gpu, kernel, TEXTURE);
     built.injectedNative = prototypesOf(kernel);
     const { texture, width, height } = this.#sample;
@@ -157,9 +171,11 @@ export class GlBackend implements Backend {
     const values = new Float32Array(rows * width * 4);
     this.#target(texture);
     gl.readPixels(0, first, width, rows, gl.RGBA, gl.FLOAT, values);
+    if (this.lost !== null) throw lostError(this); // else zeros would be read: the error is reported once only
     const error = gl.getError();
     if (error !== gl.NO_ERROR) throw new DeviceError(`gpu: ${this.name} reports GL error ${error}`);
     const start = index - first * 4 * width;
+    if (isTurnDue()) await giveTurn(); // readPixels has waited on this thread
     return values.slice(start, start + length);
   }
 
@@ -201,6 +217,7 @@ export class GlBackend implements Backend {
     const { gl } = this;
     const { width, height } = this.#shape(capacity);
     const texture = gl.createTexture();
+    if (!texture && this.lost !== null) throw lostError(this);
     if (!texture) throw new DeviceError(`gpu: ${this.name} could not make a texture of ${width} × ${height}`);
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D, texture);

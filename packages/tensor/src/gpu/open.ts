@@ -19,8 +19,8 @@ export interface GpuOptions {
 
 /**
  * Opens a GPU through gpu.js, which is loaded now, and has it prove itself: a sum, a matrix product and an element at a
- * large index must come out right. A backend that is open already is handed out again. From now on `device: 'gpu'` stands
- * for it.
+ * large index must come out right. A backend that is open already is handed out again, unless it was lost. From now on
+ * `device: 'gpu'` stands for it.
  *
  * @throws DeviceError if there is none, saying what was tried and what to install; if gpu.js is not installed; or if the
  *   GPU failed its test, saying what it got wrong. It never falls back to the CPU.
@@ -36,13 +36,15 @@ export async function gpu({ backend }: GpuOptions = {}): Promise<GpuDevice> {
   const tried: string[] = [];
   for (const name of wanted) {
     const known = devices.get(name);
-    if (known) return use(known);
+    if (known && known.lost === null) return use(known);
+    known?.dispose();
     const opened = await openBackend(gpuJs, name);
     if (typeof opened === 'string') {
       tried.push(`${name}: ${opened}`);
       continue;
     }
     const device = new GpuDevice(opened, () => {
+      if (devices.get(name) !== device) return; // another one was opened since
       devices.delete(name);
       setGpu(null);
     });

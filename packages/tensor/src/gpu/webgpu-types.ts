@@ -40,6 +40,7 @@ export interface WebGpuLimits {
 
 export interface WebGpuDevice {
   readonly limits: WebGpuLimits;
+  readonly lost: Promise<{ readonly reason: string; readonly message: string }>;
   readonly queue: {
     submit(commands: WebGpuCommands[]): void;
     writeBuffer(buffer: WebGpuBuffer, byte: number, data: ArrayBufferView, from?: number, length?: number): void;

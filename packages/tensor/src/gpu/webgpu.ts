@@ -1,5 +1,6 @@
 import { DeviceError } from '../errors.js';
-import type { Backend, BoundInput, Extent, GpuProgram, GpuStorage } from './backend.js';
+import { giveTurn } from '../event-loop.js';
+import { type Backend, type BoundInput, type Extent, type GpuProgram, type GpuStorage, lostError } from './backend.js';
 import { createKernel, type GpuJs } from './gpu-js.js';
 import type { GpuKernel, WgslKernel } from './kernel.js';
 import { StoragePool, sizeClass } from './pool.js';
@@ -49,11 +50,15 @@ export class WebGpuBackend implements Backend {
   readonly #gpu: InstanceType<GpuJs['GPU']>;
   readonly #queue: WebGpuQueue;
   readonly #pool: StoragePool<WebGpuStorage>;
+  #lost: string | null = null;
 
   constructor(gpuJs: GpuJs, adapter: WebGpuAdapter, device: WebGpuDevice) {
     this.#gpu = new gpuJs.GPU({ mode: 'webgpu' });
     this.device = device;
     this.description = describe(adapter);
+    void device.lost.then(({ reason, message }) => {
+      this.#lost = `${reason}: ${message}`;
+    });
     const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
     this.maxLength = Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / 4);
     this.#queue = new WebGpuQueue(device);
@@ -64,6 +69,10 @@ export class WebGpuBackend implements Backend {
         storage.buffer.destroy();
       },
     );
+  }
+
+  get lost(): string | null {
+    return this.#lost;
   }
 
   allocate(length: number): GpuStorage {
@@ -156,7 +165,11 @@ export class WebGpuBackend implements Backend {
     const staging = this.device.createBuffer({ size, usage: USAGE.mapRead | USAGE.copyTarget });
     this.copy(storage, index, { capacity: length, buffer: staging } as WebGpuStorage, 0, length);
     this.#queue.flush();
-    await staging.mapAsync(MAP_READ);
+    try {
+      await staging.mapAsync(MAP_READ);
+    } catch (cause) {
+      throw await this.#refusal(cause);
+    }
     const values = new Float32Array(staging.getMappedRange().slice(0)).subarray(0, length);
     staging.destroy();
     this.#queue.check();
@@ -171,6 +184,14 @@ export class WebGpuBackend implements Backend {
     this.#queue.flush();
     this.#pool.trim();
     this.device.destroy();
+  }
+
+  /** Why nothing could be read. That the device is lost may be told just after what waited for it was refused. */
+  async #refusal(cause: unknown): Promise<DeviceError> {
+    if (this.lost === null) await giveTurn();
+    if (this.lost !== null) return lostError(this, cause);
+    this.#queue.check();
+    return new DeviceError(`gpu: WebGPU could not read: ${(cause as Error).message}`, { cause });
   }
 
   #createBuffer(size: number): WebGpuBuffer {
