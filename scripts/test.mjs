@@ -27,7 +27,7 @@ const STEPS = [
   ],
   ['gpu', 'node scripts/gpu/test.mjs', () => readReport(GPU)],
   ['build', 'turbo run build --continue --output-logs=errors-only'],
-  ['packages', 'turbo run check:package --continue --output-logs=errors-only'],
+  ['packages', 'turbo run check:package --continue --output-logs=errors-only && node scripts/declarations.mjs'],
   ['sizes', 'node scripts/size.mjs'],
   ['install', 'node scripts/install-one.mjs'],
 ];

@@ -1,4 +1,5 @@
 import { CheckpointError, shown } from './errors.js';
+import type { OwnBytes, OwnFloats, OwnIntegers } from './own-arrays.js';
 
 // Files are little-endian, and so is every machine that runs WebAssembly's memory natively: typed arrays fit as they are.
 
@@ -20,7 +21,7 @@ const TWO_TO_112 = 2 ** 112; // between the exponent biases of float32 and float
  * @example
  * toFloat32(new Uint8Array([0xc0, 0x3f]), 'BF16'); // Float32Array [1.5]
  */
-export function toFloat32(bytes: Uint8Array, dtype: FloatDtype): Float32Array<ArrayBuffer> {
+export function toFloat32(bytes: Uint8Array, dtype: FloatDtype): OwnFloats {
   if (dtype === 'F32') return new Float32Array(aligned('toFloat32', bytes, 4));
   if (dtype === 'F16') return widenFloat16(new Uint16Array(aligned('toFloat32', bytes, 2)));
   if (dtype === 'BF16') return widenBfloat16(new Uint16Array(aligned('toFloat32', bytes, 2)));
@@ -35,7 +36,7 @@ export function toFloat32(bytes: Uint8Array, dtype: FloatDtype): Float32Array<Ar
  * @example
  * fromFloat32(new Float32Array([1.5]), 'BF16'); // Uint8Array [0xc0, 0x3f]
  */
-export function fromFloat32(array: Float32Array, dtype: FloatDtype): Uint8Array<ArrayBuffer> {
+export function fromFloat32(array: Float32Array, dtype: FloatDtype): OwnBytes {
   const copy = new Float32Array(array);
   if (dtype === 'F32') return new Uint8Array(copy.buffer);
   const bits = new Uint32Array(copy.buffer);
@@ -54,7 +55,7 @@ export function fromFloat32(array: Float32Array, dtype: FloatDtype): Uint8Array<
  * @example
  * toInt32(new Uint8Array([7, 0, 0, 0, 0, 0, 0, 0]), 'I64'); // Int32Array [7]
  */
-export function toInt32(bytes: Uint8Array, dtype: IntegerDtype): Int32Array<ArrayBuffer> {
+export function toInt32(bytes: Uint8Array, dtype: IntegerDtype): OwnIntegers {
   switch (dtype) {
     case 'I64':
       return narrowInt64(new Int32Array(aligned('toInt32', bytes, 8)));
@@ -85,7 +86,7 @@ function aligned(who: string, bytes: Uint8Array, elementSize: number): ArrayBuff
   return new Uint8Array(bytes).buffer;
 }
 
-function widenFloat16(halves: Uint16Array): Float32Array<ArrayBuffer> {
+function widenFloat16(halves: Uint16Array): OwnFloats {
   const floats = new Float32Array(halves.length);
   const bits = new Uint32Array(floats.buffer);
   for (let i = 0; i < halves.length; i++) {
@@ -98,13 +99,13 @@ function widenFloat16(halves: Uint16Array): Float32Array<ArrayBuffer> {
   return floats;
 }
 
-function widenBfloat16(halves: Uint16Array): Float32Array<ArrayBuffer> {
+function widenBfloat16(halves: Uint16Array): OwnFloats {
   const bits = new Uint32Array(halves.length);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16;
   return new Float32Array(bits.buffer);
 }
 
-function narrow(bits: Uint32Array, toHalf: (bits: number) => number): Uint8Array<ArrayBuffer> {
+function narrow(bits: Uint32Array, toHalf: (bits: number) => number): OwnBytes {
   const halves = new Uint16Array(bits.length);
   for (let i = 0; i < bits.length; i++) halves[i] = toHalf(bits[i]!); // ten times faster than Uint16Array.from
   return new Uint8Array(halves.buffer);
@@ -139,7 +140,7 @@ function bfloat16Bits(bits: number): number {
 }
 
 /** @param words - low and high half of each number in turn */
-function narrowInt64(words: Int32Array): Int32Array<ArrayBuffer> {
+function narrowInt64(words: Int32Array): OwnIntegers {
   const numbers = new Int32Array(words.length / 2);
   for (let i = 0; i < numbers.length; i++) {
     const low = words[2 * i]!;

@@ -2,6 +2,7 @@ import { writeAtomically } from './atomic-file.js';
 import { CheckpointError, label } from './errors.js';
 import type { Metadata, TensorInfo } from './header.js';
 import { layOut } from './layout.js';
+import type { OwnBytes } from './own-arrays.js';
 import type { TensorBytes } from './read.js';
 
 /** A tensor to be written. `data` may be a function, so that tensors are fetched from a device one at a time. */
@@ -27,7 +28,7 @@ export interface WrittenFile {
  * @example
  * writeSafetensors([{ name: 'w', dtype: 'F32', shape: [2], data: new Uint8Array(8) }]).length; // 72
  */
-export function writeSafetensors(tensors: Iterable<TensorBytes>, metadata: Metadata = {}): Uint8Array<ArrayBuffer> {
+export function writeSafetensors(tensors: Iterable<TensorBytes>, metadata: Metadata = {}): OwnBytes {
   const { header, placed, byteLength } = layOut('writeSafetensors', tensors, metadata);
   for (const { tensor, info } of placed) checkData('writeSafetensors', info, tensor.data);
   const bytes = new Uint8Array(byteLength);

@@ -37,6 +37,13 @@ test('tensors that come later can be written to disk, not to memory', () => {
   writeSafetensors([later]);
 });
 
+test('what is made has memory of its own, which a Blob takes', () => {
+  expectTypeOf(writeSafetensors).returns.toEqualTypeOf<Uint8Array<ArrayBuffer>>();
+  expectTypeOf(toFloat32).returns.toEqualTypeOf<Float32Array<ArrayBuffer>>();
+  expectTypeOf(fromFloat32).returns.toEqualTypeOf<Uint8Array<ArrayBuffer>>();
+  expectTypeOf(toInt32).returns.toEqualTypeOf<Int32Array<ArrayBuffer>>();
+});
+
 test('dtypes are those of the format', () => {
   // @ts-expect-error: the format says F32
   writeSafetensors([{ ...tensor, dtype: 'float32' }]);

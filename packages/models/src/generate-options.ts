@@ -10,6 +10,12 @@ export interface TokenDecoder {
   decode(ids: readonly number[], options?: { skipSpecialTokens?: boolean }): string;
 }
 
+/** The part of an `AbortSignal` that is used here, as the language alone knows no signals. */
+export interface AbortSignalLike {
+  /** Throws the reason where the signal was aborted. */
+  throwIfAborted(): void;
+}
+
 /** What changes the logits before a token is chosen. Null: nothing, whatever generation_config.json says. */
 export interface ProcessorOptions {
   /** Draw from the distribution instead of taking the likeliest. Default false. */
@@ -86,7 +92,7 @@ export interface GenerateOptions extends ProcessorOptions {
   /** Which cache a layer has. Default `'dynamic'`. `'quantized'` has 8 bits; for 4: `() => new QuantizedCache({ bits: 4 })`. */
   cache?: CacheKind | ((layer: number) => KeyValueCache);
   /** Ends generation with an error; all memory is freed. */
-  signal?: AbortSignal;
+  signal?: AbortSignalLike;
   /** Called with the tokens of each step, one a row (null where a row has ended). Not in beam search. */
   onToken?: (tokens: readonly (number | null)[]) => void;
 }

@@ -1,7 +1,7 @@
 import type { KeyValueCache } from '@burin/attention';
 import { checkOptions, type Generator } from '@burin/tensor';
 import type { CausalModel } from './causal-model.js';
-import type { CacheKind, GenerateOptions, TokenDecoder } from './generate-options.js';
+import type { AbortSignalLike, CacheKind, GenerateOptions, TokenDecoder } from './generate-options.js';
 import { type GenerationDefaults, generationDefaults } from './generation-config.js';
 import type { LogitsProcessor } from './logits-processors.js';
 import { processorsOf } from './processors-of.js';
@@ -23,7 +23,7 @@ export interface GenerationPlan {
   /** Null: none. */
   cache: CacheKind | ((layer: number) => KeyValueCache) | null;
   decoderStartTokenId: number | null;
-  signal: AbortSignal | null;
+  signal: AbortSignalLike | null;
   onToken: ((tokens: readonly (number | null)[]) => void) | null;
 }
 

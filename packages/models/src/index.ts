@@ -35,7 +35,13 @@ export {
   type ModelParts,
 } from './family.js';
 export { generateFromEncoder } from './generate-from-encoder.js';
-export type { CacheKind, GenerateOptions, ProcessorOptions, TokenDecoder } from './generate-options.js';
+export type {
+  AbortSignalLike,
+  CacheKind,
+  GenerateOptions,
+  ProcessorOptions,
+  TokenDecoder,
+} from './generate-options.js';
 export type { FinishReason } from './generated-row.js';
 export { generate, generateStream, type StreamedToken } from './generation.js';
 export { type GPTNeoAttentionType, type GPTNeoConfig, type GPTNeoOptions, gptNeoConfig } from './gpt-neo-config.js';

@@ -24,6 +24,12 @@ declare const ids: Tensor;
 const rng = new Generator(0);
 const sizes = { vocabSize: 9, hiddenSize: 8, intermediateSize: 8, numHiddenLayers: 1, numAttentionHeads: 2 };
 
+test('a signal of the platform ends generation', () => {
+  generate(model, [[1]], { signal: new AbortController().signal });
+  // @ts-expect-error: the signal, not its controller
+  generate(model, [[1]], { signal: new AbortController() });
+});
+
 test('what a folder held can be told apart', async () => {
   const any = await fromPretrained('x');
   // @ts-expect-error: it may be a classifier

@@ -33,7 +33,7 @@ const EXPONENTS = 7; // powers of ten from 1e-6 to 1
  * @param signed - from −1 to 1; otherwise from 0 to 1, twice as fine
  * @see Dettmers 2016, https://arxiv.org/abs/1511.04561
  */
-export function dynamicMap(signed: boolean): Float32Array<ArrayBuffer> {
+export function dynamicMap(signed: boolean): Float32Array {
   const entries = [0, 1];
   for (let exponent = 0; exponent < EXPONENTS; exponent++) {
     const scale = Math.fround(10 ** (exponent - EXPONENTS + 1));

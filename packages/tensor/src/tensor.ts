@@ -16,6 +16,9 @@ import { Storage } from './storage.js';
 /** Host data of a tensor: float16 and bfloat16 are widened to float32. */
 export type HostArray = Float32Array | Int32Array | Uint8Array;
 
+/** Bytes in memory of their own: `Uint8Array<ArrayBuffer>`, in words that TypeScript before 5.7 knows too. */
+type OwnBytes = ReturnType<typeof Uint8Array.of>;
+
 /** A second operand: a tensor, broadcast as NumPy does, or a number. */
 export type Operand = Tensor | number;
 
@@ -104,10 +107,10 @@ export class Tensor {
   }
 
   /** A copy of the elements as they are stored, little-endian. */
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+  async bytes(): Promise<OwnBytes> {
     this.alive('bytes');
     const bytes = await this.device.read(this.storage.buffer, 0, this.byteLength);
-    return bytes as Uint8Array<ArrayBuffer>;
+    return bytes as OwnBytes;
   }
 
   /** The value of a tensor of one element. */
