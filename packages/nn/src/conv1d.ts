@@ -1,4 +1,5 @@
 import { matmul, ShapeError, scope, type Tensor, transpose } from '@burin/tensor';
+import { checkParameter } from './construction-checks.js';
 import type { LinearLike } from './linear.js';
 import { Module } from './module.js';
 import type { Parameter } from './parameter.js';
@@ -20,10 +21,12 @@ export class Conv1D extends Module implements LinearLike {
    *
    * @param weight - `[in, out]`
    * @param bias - `[out]`
-   * @throws ShapeError if they have other shapes
+   * @throws ShapeError if they have other shapes; TypeError for a plain tensor that needs no gradient
    */
   constructor(weight: Parameter, bias: Parameter | null = null) {
     super();
+    checkParameter('Conv1D: the weight', weight);
+    checkParameter('Conv1D: the bias', bias);
     if (weight.shape.length !== 2) {
       throw new ShapeError(`Conv1D: the weight must be [in, out], got [${weight.shape}]`);
     }

@@ -1,4 +1,5 @@
 import { type DType, embedding, type Generator, ShapeError, scope, type Tensor, zeros } from '@burin/tensor';
+import { checkLayerOptions, checkParameter } from './construction-checks.js';
 import * as init from './init.js';
 import { Module } from './module.js';
 import type { Parameter } from './parameter.js';
@@ -29,17 +30,20 @@ export class Embedding extends Module {
   /**
    * `count` new vectors of `width`, normal with `std`. For a table that is there already see {@link Embedding.from}.
    *
-   * @throws RangeError if a size is not a whole number of 1 or more, or `paddingIndex` is none of the ids
+   * @throws RangeError if a size is not a whole number of 1 or more, or `paddingIndex` is none of the ids; DtypeError if
+   *   `dtype` is not floating
    */
   constructor(count: number, width: number, options: EmbeddingOptions | EmbeddingParameters) {
     super();
+    checkLayerOptions('Embedding', options);
     const { paddingIndex } = options;
     this.paddingIndex = paddingIndex;
     if ('weight' in options) {
       this.weight = options.weight;
       return;
     }
-    checkSizes(count, width, paddingIndex);
+    checkSizes(count, width);
+    checkPadding('Embedding', paddingIndex, count);
     this.weight = init.normal([count, width], 0, options.std ?? 1, options);
     if (paddingIndex !== undefined) {
       scope(() => this.weight.assign_(zeros([1, width], { dtype: this.weight.dtype }), 0, paddingIndex));
@@ -50,13 +54,16 @@ export class Embedding extends Module {
    * One of a table that is there already; it may be shared, as a tied output head does, and is not changed.
    *
    * @param weight - `[V, C]`
-   * @throws ShapeError if it has not two axes
+   * @throws ShapeError if it has not two axes; RangeError if `paddingIndex` is none of the ids; TypeError for a plain
+   *   tensor that needs no gradient
    */
   static from(weight: Parameter, { paddingIndex }: { paddingIndex?: number } = {}): Embedding {
+    checkParameter('Embedding.from: the table', weight);
     const [count, width] = weight.shape;
     if (weight.shape.length !== 2) {
       throw new ShapeError(`Embedding.from: the table must be [V, C], got [${weight.shape}]`);
     }
+    checkPadding('Embedding.from', paddingIndex, count!);
     return new Embedding(count!, width!, { weight, paddingIndex });
   }
 
@@ -71,13 +78,16 @@ export class Embedding extends Module {
   }
 }
 
-function checkSizes(count: number, width: number, paddingIndex = 0): void {
+function checkSizes(count: number, width: number): void {
   for (const size of [count, width]) {
     if (!Number.isInteger(size) || size < 1) {
       throw new RangeError(`Embedding: sizes must be whole numbers of 1 or more, got ${count} and ${width}`);
     }
   }
-  if (!Number.isInteger(paddingIndex) || paddingIndex < 0 || paddingIndex >= count) {
-    throw new RangeError(`Embedding: paddingIndex must be one of the ids 0 to ${count - 1}, got ${paddingIndex}`);
-  }
+}
+
+function checkPadding(who: string, paddingIndex: number | undefined, count: number): void {
+  if (paddingIndex === undefined) return;
+  if (Number.isInteger(paddingIndex) && paddingIndex >= 0 && paddingIndex < count) return;
+  throw new RangeError(`${who}: paddingIndex must be one of the ids 0 to ${count - 1}, got ${paddingIndex}`);
 }

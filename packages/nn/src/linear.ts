@@ -1,4 +1,5 @@
 import { type DType, type Generator, linear, ShapeError, type Tensor } from '@burin/tensor';
+import { checkLayerOptions, checkParameter } from './construction-checks.js';
 import * as init from './init.js';
 import { Module } from './module.js';
 import type { Parameter } from './parameter.js';
@@ -47,10 +48,11 @@ export class Linear extends Module implements LinearLike {
    * A new one, initialised as PyTorch does: weight and bias uniform in ±1/√in. For parameters that are there already see
    * {@link Linear.from}.
    *
-   * @throws RangeError if a width is not a whole number of 1 or more
+   * @throws RangeError if a width is not a whole number of 1 or more; DtypeError if `dtype` is not floating
    */
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions | LinearParameters) {
     super();
+    checkLayerOptions('Linear', options);
     if ('weight' in options) {
       this.weight = options.weight;
       this.bias = options.bias;
@@ -71,9 +73,11 @@ export class Linear extends Module implements LinearLike {
    *
    * @param weight - `[out, in]`
    * @param bias - `[out]`
-   * @throws ShapeError if they have other shapes
+   * @throws ShapeError if they have other shapes; TypeError for a plain tensor that needs no gradient
    */
   static from(weight: Parameter, bias: Parameter | null = null): Linear {
+    checkParameter('Linear.from: the weight', weight);
+    checkParameter('Linear.from: the bias', bias);
     const [out, inner] = weight.shape;
     if (weight.shape.length !== 2) {
       throw new ShapeError(`Linear.from: the weight must be [out, in], got [${weight.shape}]`);

@@ -41,17 +41,15 @@ export abstract class Module {
   }: {
     duplicates?: boolean;
   } = {}): Generator<[name: string, parameter: Parameter]> {
-    const seen = new Set<Parameter>();
-    for (const [name, value] of this.namedTensors()) {
-      if (!(value instanceof Parameter) || (seen.has(value) && !duplicates)) continue;
-      seen.add(value);
-      yield [name, value];
-    }
+    for (const [name, value] of this.namedTensors(duplicates)) if (value instanceof Parameter) yield [name, value];
   }
 
-  /** Every tensor that is no parameter (running statistics), with its dotted name. */
-  *namedBuffers(): Generator<[name: string, buffer: Tensor]> {
-    for (const [name, value] of this.namedTensors()) if (!(value instanceof Parameter)) yield [name, value];
+  /**
+   * Every tensor that is no parameter (running statistics) once, with its dotted name; one that stands in several places
+   * under its first name, unless `duplicates` are wanted.
+   */
+  *namedBuffers({ duplicates = false }: { duplicates?: boolean } = {}): Generator<[name: string, buffer: Tensor]> {
+    for (const [name, value] of this.namedTensors(duplicates)) if (!(value instanceof Parameter)) yield [name, value];
   }
 
   /** Every parameter once. */
@@ -59,10 +57,13 @@ export abstract class Module {
     return [...this.namedParameters()].map(([, parameter]) => parameter);
   }
 
-  private *namedTensors(): Generator<[name: string, tensor: Tensor]> {
+  private *namedTensors(duplicates: boolean): Generator<[name: string, tensor: Tensor]> {
+    const seen = new Set<Tensor>();
     for (const [prefix, module] of this.namedModules()) {
       for (const [name, value] of fieldsOf(module)) {
-        if (value instanceof Tensor) yield [join(prefix, name), value];
+        if (!(value instanceof Tensor) || (seen.has(value) && !duplicates)) continue;
+        seen.add(value);
+        yield [join(prefix, name), value];
       }
     }
   }
@@ -82,9 +83,12 @@ export abstract class Module {
    * Puts `module` at a dotted name and returns what was there: how LoRA and 4-bit layers come in and go out. What was
    * there is not freed.
    *
-   * @throws RangeError that lists what is there, if no module has the name
+   * @throws RangeError that lists what is there, if no module has the name; TypeError if `module` is none
    */
   replaceModule(path: string, module: Module): Module {
+    if (!(module instanceof Module)) {
+      throw new TypeError(`replaceModule: '${path}': a Module is expected, got ${typeof module}`);
+    }
     const { parent, name, module: before } = this.locate(path, 'replaceModule');
     replaceField(parent, name, module);
     return before;

@@ -16,7 +16,7 @@ export interface SinusoidalOptions {
  * @param count - how many positions
  * @param width - C, even
  * @returns float32 `[count, width]`
- * @throws RangeError if a size is not a whole number of 1 or more, or `width` is odd
+ * @throws RangeError if a size is not a whole number of 1 or more, `width` is odd, or `base` is not greater than 0
  * @see Vaswani et al. 2017, section 3.5, https://arxiv.org/abs/1706.03762
  * @example
  * const x = embeddings.add(sinusoidalPositions(512, 64).narrow(0, 0, tokens));
@@ -24,6 +24,7 @@ export interface SinusoidalOptions {
 export function sinusoidalPositions(count: number, width: number, options: SinusoidalOptions = {}): Tensor {
   const { base = 10000, layout = 'interleaved' } = options;
   checkSizes(count, width);
+  if (!(base > 0)) throw new RangeError(`sinusoidalPositions: base must be greater than 0, got ${base}`);
   const half = width / 2;
   const table = new Float32Array(count * width);
   for (let p = 0; p < count; p++) {

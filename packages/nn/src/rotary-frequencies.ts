@@ -60,6 +60,15 @@ export interface YarnScaling {
 /** How a model stretches its rotary embedding to longer texts, by Hugging Face's names in camelCase. */
 export type RotaryScaling = LinearScaling | DynamicScaling | Llama3Scaling | YarnScaling | LongRopeScaling;
 
+/** The numbers that each type of scaling cannot do without. */
+const NUMBERS: Readonly<Record<string, readonly string[]>> = {
+  linear: ['factor'],
+  dynamic: ['factor', 'originalMaxPositionEmbeddings'],
+  llama3: ['factor', 'lowFreqFactor', 'highFreqFactor', 'originalMaxPositionEmbeddings'],
+  yarn: ['factor', 'originalMaxPositionEmbeddings'],
+  longrope: ['originalMaxPositionEmbeddings'],
+};
+
 /** Which elements turn, and how fast. */
 export interface RotaryOptions {
   /** Elements of one head. */
@@ -84,8 +93,8 @@ export interface RotaryFrequencies {
  * The angle by which each pair turns from one position to the next: `theta^(−2i / rotaryDim)`, stretched by `scaling`.
  *
  * @param length - tokens of the text, where `scaling` depends on it (dynamic, longrope); left out: a short one
- * @throws RangeError if `rotaryDim` is odd or larger than `headDim`, theta or a factor is not greater than 0, or a list of
- *   factors has another length than there are pairs
+ * @throws RangeError if `rotaryDim` is odd or larger than `headDim`, theta or a number of `scaling` is not greater than 0, a
+ *   list of factors has another length than there are pairs, or there is no scaling of such a type
  * @see Su et al. 2021, https://arxiv.org/abs/2104.09864
  */
 export function rotaryFrequencies(options: RotaryOptions, length = 0): RotaryFrequencies {
@@ -127,11 +136,23 @@ function checkOptions(headDim: number, rotaryDim: number, theta: number, scaling
   }
   if (!(theta > 0)) throw new RangeError(`rotaryFrequencies: theta must be greater than 0, got ${theta}`);
   if (scaling?.type === 'longrope') checkFactorLists(scaling, rotaryDim / 2);
-  else if (scaling && !(scaling.factor > 0)) {
-    throw new RangeError(`rotaryFrequencies: scaling.factor must be greater than 0, got ${scaling.factor}`);
-  }
+  if (scaling) checkNumbers(scaling);
   if (scaling?.type === 'dynamic' && rotaryDim === 2) {
     throw new RangeError('rotaryFrequencies: dynamic scaling needs two pairs that turn or more, got rotaryDim 2');
+  }
+}
+
+function checkNumbers(scaling: RotaryScaling): void {
+  const names = NUMBERS[scaling.type];
+  if (!names) {
+    throw new RangeError(
+      `rotaryFrequencies: scaling.type must be ${Object.keys(NUMBERS).join(', ')}, got ${scaling.type}`,
+    );
+  }
+  const given: Record<string, unknown> = { ...scaling };
+  for (const name of names) {
+    if ((given[name] as number) > 0) continue;
+    throw new RangeError(`rotaryFrequencies: scaling.${name} must be greater than 0, got ${given[name]}`);
   }
 }
 

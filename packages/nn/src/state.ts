@@ -1,4 +1,4 @@
-import { ShapeError, type Tensor } from '@burin/tensor';
+import { checkTensor, commonDevice, ShapeError, type Tensor } from '@burin/tensor';
 import type { Module } from './module.js';
 
 /** Which names of a module and of a checkpoint have no counterpart. */
@@ -16,15 +16,17 @@ export function stateDict(module: Module): Map<string, Tensor> {
 
 /** The same, tied tensors under each of their names: where a checkpoint may put its values. */
 export function stateTargets(module: Module): Map<string, Tensor> {
-  return new Map<string, Tensor>([...module.namedParameters({ duplicates: true }), ...module.namedBuffers()]);
+  const all = { duplicates: true };
+  return new Map<string, Tensor>([...module.namedParameters(all), ...module.namedBuffers(all)]);
 }
 
 /**
- * Copies `state` into the module's parameters and buffers, converting to how they are stored. A tied parameter may come
+ * Copies `state` into the module's parameters and buffers, converting to how they are stored. A tied one may come
  * under any of its names. Nothing is copied where an error is thrown.
  *
  * @param options.strict - refuse missing and unexpected names. Default true.
- * @throws ShapeError that names the tensor and both shapes; RangeError that lists missing and unexpected names
+ * @throws ShapeError that names the tensor and both shapes; RangeError that lists missing and unexpected names; DeviceError
+ *   or LifetimeError that names the tensor, if it is on another device or was freed
  * @example
  * loadStateDict(head, new Map([['weight', tensor(values, [2, 64])]]), { strict: false }); // { missing: ['bias'], ... }
  */
@@ -33,17 +35,30 @@ export function loadStateDict(
   state: ReadonlyMap<string, Tensor>,
   { strict = true }: { strict?: boolean } = {},
 ): LoadReport {
+  if (typeof state?.keys !== 'function') {
+    throw new TypeError(
+      'loadStateDict: a Map of tensors by name is expected; of an object: new Map(Object.entries(state))',
+    );
+  }
   const targets = stateTargets(module);
   const report = compareNames(targets, state.keys());
   if (strict) refuseDifferences('loadStateDict', report);
   for (const [name, source] of state) {
     const target = targets.get(name);
-    if (target && `${target.shape}` !== `${source.shape}`) {
-      throw new ShapeError(`loadStateDict: ${name}: expected [${target.shape}], got [${source.shape}]`);
-    }
+    if (target) checkSource(`loadStateDict: ${name}`, target, source);
   }
   for (const [name, source] of state) targets.get(name)?.copy_(source);
   return report;
+}
+
+/** All that `copy_` refuses. */
+function checkSource(who: string, target: Tensor, source: Tensor): void {
+  checkTensor(source, who);
+  source.alive(who);
+  if (`${target.shape}` !== `${source.shape}`) {
+    throw new ShapeError(`${who}: expected [${target.shape}], got [${source.shape}]`);
+  }
+  commonDevice(who, target, source);
 }
 
 /** Compares the names of {@link stateTargets} with those of a checkpoint. */

@@ -145,6 +145,37 @@ describe('Embedding', () => {
       new RangeError('Embedding: paddingIndex must be one of the ids 0 to 2, got 3'),
     );
     expect(() => Embedding.from(init.ones([3]))).toThrow('Embedding.from: the table must be [V, C], got [3]');
+    for (const paddingIndex of [3, -1]) {
+      expect(() => Embedding.from(init.ones([3, 2]), { paddingIndex })).toThrow(
+        new RangeError(`Embedding.from: paddingIndex must be one of the ids 0 to 2, got ${paddingIndex}`),
+      );
+    }
+  });
+});
+
+describe('a layer', () => {
+  it('is not made of plain tensors without a gradient, which nobody would train', () => {
+    const message = 'must be a Parameter, got a plain tensor; make one of it: new Parameter(tensor)';
+    const [weight, bias] = [ones([2, 3]), ones([2])];
+    expect(() => Linear.from(weight)).toThrow(new TypeError(`Linear.from: the weight ${message}`));
+    expect(() => Linear.from(init.ones([2, 3]), bias)).toThrow(`Linear.from: the bias ${message}`);
+    expect(() => Embedding.from(weight)).toThrow(`Embedding.from: the table ${message}`);
+    expect(() => new Conv1D(weight)).toThrow(`Conv1D: the weight ${message}`);
+    expect(() => new Conv1D(init.ones([3, 2]), bias)).toThrow(`Conv1D: the bias ${message}`);
+    expect(Linear.from(ones([2, 3], { requiresGrad: true })).parameters()).toEqual([]); // somebody else's
+    expect(() => Linear.from([[1]] as never)).toThrow('Linear.from: the weight must be a Parameter, got object');
+  });
+
+  it('says which options it needs, and has floating weights', () => {
+    const make = (Layer: new (...sizes: number[]) => unknown) => () => new Layer(2, 3);
+    for (const Layer of [Linear, Embedding]) {
+      expect(make(Layer as never)).toThrow(
+        new TypeError(`${Layer.name}: expected options such as { rng: new Generator(42) }, got undefined`),
+      );
+      expect(() => new Layer(2, 3, { rng: rng(), dtype: 'int32' })).toThrow(
+        'Parameter: only floating-point tensors are learned, got int32',
+      );
+    }
   });
 });
 

@@ -1,5 +1,5 @@
 import { buffer, Linear, Module, Parameter } from '@burin/nn';
-import { Generator, ones, scope, tensor, zeros } from '@burin/tensor';
+import { DtypeError, Generator, ones, scope, tensor, zeros } from '@burin/tensor';
 import { describe, expect, it } from 'vitest';
 
 const rng = () => new Generator(0);
@@ -78,6 +78,16 @@ describe('the names of a module', () => {
     expect(tied.parameters()).toEqual([shared.weight]);
   });
 
+  it('show a buffer of several places once, or under each name where duplicates are wanted', () => {
+    const shared = new Statistics();
+    const tied = new (class extends Module {
+      readonly first = shared;
+      readonly second = shared;
+    })();
+    expect(names(tied.namedBuffers())).toEqual(['first.running_mean']);
+    expect(names(tied.namedBuffers({ duplicates: true }))).toEqual(['first.running_mean', 'second.running_mean']);
+  });
+
   it('tell parameters from buffers', () => {
     const statistics = new Statistics();
     expect(names(statistics.namedBuffers())).toEqual(['running_mean']);
@@ -147,6 +157,16 @@ describe('replaceModule', () => {
       expect(outer.getModule(path)).toBe(before);
     },
   );
+});
+
+it('replaceModule puts nothing but a module in', () => {
+  const module = new Everything();
+  for (const other of [undefined, Leaf, module.gateBias]) {
+    expect(() => module.replaceModule('self_attn', other as never)).toThrow(
+      new TypeError(`replaceModule: 'self_attn': a Module is expected, got ${typeof other}`),
+    );
+  }
+  expect(module.selfAttn).toBeInstanceOf(Leaf);
 });
 
 describe('the switches of a module', () => {
@@ -231,6 +251,18 @@ describe('Parameter', () => {
   it('needs a gradient unless it is frozen', () => {
     expect(new Parameter(ones([1])).requiresGrad).toBe(true);
     expect(new Parameter(ones([1]), { requiresGrad: false }).requiresGrad).toBe(false);
+  });
+
+  it('is of a floating tensor that is there, or frozen', () => {
+    const integers = () => tensor(Int32Array.of(1));
+    expect(() => new Parameter(integers())).toThrow(
+      new DtypeError('Parameter: only floating-point tensors are learned, got int32'),
+    );
+    expect(new Parameter(integers(), { requiresGrad: false }).dtype).toBe('int32');
+    const freed = ones([1]);
+    freed.dispose();
+    expect(() => new Parameter(freed)).toThrow('Parameter: a tensor of shape [1] is used after it was freed');
+    expect(() => new Parameter([1] as never)).toThrow('Parameter: a tensor is expected, got an array');
   });
 
   it('is a leaf, also of a tensor that was computed', () => {

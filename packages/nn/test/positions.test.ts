@@ -318,6 +318,22 @@ describe('rotaryFrequencies', () => {
     expect(() => rotaryFrequencies({ headDim: 8, scaling: { type: 'linear', factor: 0 } })).toThrow(
       'scaling.factor must be greater than 0, got 0',
     );
+    const unknown = { type: 'ntk', factor: 2 } as unknown as RotaryScaling;
+    expect(() => rotaryFrequencies({ headDim: 8, scaling: unknown })).toThrow(
+      'scaling.type must be linear, dynamic, llama3, yarn, longrope, got ntk',
+    );
+    const llama3 = { factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalMaxPositionEmbeddings: 16 };
+    const missing: [string, object][] = [
+      ...Object.keys(llama3).map((name): [string, object] => [name, { type: 'llama3', ...llama3, [name]: undefined }]),
+      ['originalMaxPositionEmbeddings', { type: 'dynamic', factor: 2 }],
+      ['originalMaxPositionEmbeddings', { type: 'yarn', factor: 2 }],
+      ['originalMaxPositionEmbeddings', { type: 'longrope', shortFactor: [1, 1], longFactor: [1, 1] }],
+    ];
+    for (const [name, scaling] of missing) {
+      expect(() => rotaryFrequencies({ headDim: 4, scaling: scaling as RotaryScaling })).toThrow(
+        `scaling.${name} must be greater than 0, got undefined`,
+      );
+    }
     const dynamic: RotaryScaling = { type: 'dynamic', factor: 2, originalMaxPositionEmbeddings: 8 };
     expect(() => rotaryFrequencies({ headDim: 2, scaling: dynamic })).toThrow('needs two pairs that turn or more');
     const longrope: RotaryScaling = {

@@ -8,7 +8,7 @@ import {
   stateDict,
   stateTargets,
 } from '@burin/nn';
-import { Generator, type Tensor, tensor, zeros } from '@burin/tensor';
+import { DryDevice, Generator, type Tensor, tensor, zeros } from '@burin/tensor';
 import { EXACT, expectClose } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -92,6 +92,37 @@ describe('loadStateDict', () => {
     expect(() => loadStateDict(module, state)).toThrow('loadStateDict: running_mean: expected [2], got [3]');
     expect(() => loadStateDict(module, state, { strict: false })).toThrow('running_mean: expected [2], got [3]');
     expectClose(await module.embed.weight.data(), before, EXACT);
+  });
+});
+
+describe('loadStateDict copies nothing', () => {
+  const refusal = async (source: Tensor) => {
+    const layer = new Linear(1, 1, { rng: new Generator(0) });
+    const before = await layer.weight.data();
+    let message = 'none';
+    try {
+      loadStateDict(layer, entries(['weight', tensor([[9]])], ['bias', source]));
+    } catch (error) {
+      message = String(error);
+    }
+    expectClose(await layer.weight.data(), before, EXACT);
+    return message;
+  };
+
+  it('where a tensor was freed, is on another device, or is none', async () => {
+    const freed = zeros([1]);
+    freed.dispose();
+    expect(await refusal(freed)).toContain('LifetimeError: loadStateDict: bias: a tensor of shape [1] is used after');
+    expect(await refusal(zeros([1], { device: new DryDevice() }))).toContain(
+      'DeviceError: loadStateDict: bias: all tensors must be on one device',
+    );
+    expect(await refusal([0] as never)).toContain('TypeError: loadStateDict: bias: a tensor is expected, got an array');
+  });
+
+  it('of a plain object, and says what to make of it', () => {
+    expect(() => loadStateDict(new Tied(), { weight: zeros([1]) } as never)).toThrow(
+      'loadStateDict: a Map of tensors by name is expected; of an object: new Map(Object.entries(state))',
+    );
   });
 });
 
