@@ -121,7 +121,7 @@ function findTargets(
     if (names.length === 0 && everyNameCounts) throw noMatch(who, 'excludeModules', pattern, modules, 'module');
     for (const name of names) chosen.delete(name);
   }
-  if (chosen.size === 0) throw nothingLeft(who, config, modules);
+  if (chosen.size === 0) throw nothingLeft(who, root, config, modules);
   return new Map([...modules].filter(([name]) => chosen.has(name)) as [string, LinearLike][]);
 }
 
@@ -180,8 +180,20 @@ function noMatch(
   );
 }
 
-function nothingLeft(who: string, config: LoraConfig, modules: ReadonlyMap<string, Module>): RangeError {
+function nothingLeft(who: string, root: Module, config: LoraConfig, modules: ReadonlyMap<string, Module>): RangeError {
   const layers = [...modules].filter(([, module]) => isLinearLike(module)).map(([name]) => name);
+  if (layers.length === 0) {
+    const got = isLinearLike(root) ? `a ${root.constructor.name} itself; make it a field of a module` : 'none';
+    return new RangeError(
+      `${who}: the model must hold a Linear for the adapter: expected one among its parts, got ${got}`,
+    );
+  }
+  if (config.targetModules === 'all-linear' && layers.every((name) => isOutputHead(root, name, modules.get(name)!))) {
+    return new RangeError(
+      `${who}: targetModules 'all-linear' leaves output heads out, and this model has no other Linear: ` +
+        `got ${layers.join(', ')}; name it in targetModules`,
+    );
+  }
   const layerRule = config.layersToTransform ? `layersToTransform [${config.layersToTransform}] and ` : '';
   return new RangeError(
     `${who}: ${layerRule}excludeModules must leave a Linear for the adapter, and none is left: ` +

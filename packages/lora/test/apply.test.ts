@@ -1,4 +1,4 @@
-import { Dropout, Linear } from '@burin/nn';
+import { Dropout, Embedding, Linear, Module } from '@burin/nn';
 import { cpu, Generator, ones, type Tensor } from '@burin/tensor';
 import { describe, expect, it } from 'vitest';
 import { applyLora, LoraLinear, type LoraOptions, trainableParameters } from '../src/index.js';
@@ -111,6 +111,26 @@ describe('promise 1: no silent no-op', () => {
   it('says so where everything is excluded', () => {
     expect(() => matched({ targetModules: 'q_proj', excludeModules: /q_proj/ })).toThrow(
       "applyLora: excludeModules must leave a Linear for the adapter, and none is left: this model's are model.layers.0",
+    );
+  });
+
+  it('says so where there is no Linear to wrap', () => {
+    const layer = new Linear(4, 4, { rng: rng() });
+    expect(() => applyLora(layer, { rng: rng() })).toThrow(
+      'applyLora: the model must hold a Linear for the adapter: expected one among its parts, ' +
+        'got a Linear itself; make it a field of a module',
+    );
+    expect(() => applyLora(new Dropout(0.1, rng()), { rng: rng() })).toThrow('among its parts, got none');
+  });
+
+  it('says so where every Linear is an output head', () => {
+    class Tied extends Module {
+      readonly embed = new Embedding(5, 4, { rng: rng() });
+      readonly out = Linear.from(this.embed.weight);
+    }
+    expect(() => applyLora(new Tied(), { rng: rng() })).toThrow(
+      "applyLora: targetModules 'all-linear' leaves output heads out, and this model has no other Linear: " +
+        'got out; name it in targetModules',
     );
   });
 

@@ -49,6 +49,11 @@ describe('promise 3: masks come from positions, never from token ids', () => {
     expect(() => inspectDataset(masked, causalLmCollator())).toThrow(
       'a label at least must count: expected one that is not -100, got none in 1 examples; look at one with describeExample',
     );
+    const pairs = () => ({ inputs: { query: { data: new Int32Array(3), shape: [1, 3] }, answers: 2 } });
+    expect(() => inspectDataset(['pair'], pairs)).toThrow(
+      'inspectDataset: a batch must have labels, as their number is what its loss weighs: expected an array labels, ' +
+        'got query, answers; where the loss reads none, let the collator give one for each of its terms',
+    );
     expect(() => inspectDataset([], causalLmCollator())).toThrow('the data set must have an example at least, got 0');
   });
 
@@ -103,7 +108,7 @@ describe('collators', () => {
     [{ inputIds: [] }, 'example 4: inputIds must hold a token at least, got none'],
     [
       { text: 'Once' },
-      'example 4: inputIds must hold a token at least, got undefined; encode texts: { inputIds: tokenizer.encode(text) }',
+      'example 4: inputIds must hold a token at least, got undefined; encode texts: { inputIds: tokenizer.encode(text) }, or pass a collator for examples of another kind',
     ],
     [{ inputIds: [3, 10] }, 'example 4: inputIds must be whole numbers from 0 to 9, got 10 at 1'],
     [{ inputIds: [3, -1] }, 'example 4: inputIds must be whole numbers from 0 to 9, got -1 at 1'],

@@ -14,7 +14,9 @@ export interface Limits {
 export function checkInputIds(who: string, { inputIds, attentionMask }: Example, index: number, limits: Limits): void {
   const length = lengthOf(inputIds);
   if (length === null || length === 0) {
-    const got = length === 0 ? 'none' : `${typeof inputIds}; encode texts: { inputIds: tokenizer.encode(text) }`;
+    const remedy =
+      'encode texts: { inputIds: tokenizer.encode(text) }, or pass a collator for examples of another kind';
+    const got = length === 0 ? 'none' : `${typeof inputIds}; ${remedy}`;
     throw new DataError(`${who}: example ${index}: inputIds must hold a token at least, got ${got}`);
   }
   checkRange(`${who}: example ${index}: inputIds`, inputIds, limits.vocabSize, false);

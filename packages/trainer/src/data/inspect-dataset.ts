@@ -36,13 +36,21 @@ export function inspectDataset<E>(dataset: Dataset<E>, collator: Collator<E>, wh
     lengths[index] = lengthOf(batch);
     if (trained === 0) untrained.push(index);
   }
-  if (trainedTokens === 0) {
-    throw new DataError(
-      `${who}: a label at least must count: expected one that is not -100, got none in ${dataset.length} examples; ` +
+  if (trainedTokens === 0) throw nothingTrained(who, dataset.length, collator([exampleAt(dataset, 0)], [0]));
+  return { examples: dataset.length, trainedTokens, trainedPerExample, lengths, untrained };
+}
+
+function nothingTrained(who: string, examples: number, { inputs }: HostBatch): DataError {
+  if (isHostTensor(inputs.labels) || isHostTensor(inputs.startPositions)) {
+    return new DataError(
+      `${who}: a label at least must count: expected one that is not -100, got none in ${examples} examples; ` +
         'look at one with describeExample: its labels may be missing, all masked, or cut off by maxLength',
     );
   }
-  return { examples: dataset.length, trainedTokens, trainedPerExample, lengths, untrained };
+  return new DataError(
+    `${who}: a batch must have labels, as their number is what its loss weighs: expected an array labels, ` +
+      `got ${Object.keys(inputs).join(', ')}; where the loss reads none, let the collator give one for each of its terms`,
+  );
 }
 
 /** The last axis of the inputs: tokens of a text, the longer of source and target, or whatever else the model is given. */
