@@ -6,7 +6,7 @@ import { type AttentionPlan, planAttention } from './plan.js';
 
 /**
  * The probabilities that {@link scaledDotProductAttention} sums values by, all T · S of them: to look at, not to run a
- * model with. Before dropout. The row of a query that sees no key is zeros.
+ * model with. Before dropout. The row of a query that sees no key is zeros. Segments are told apart up to 2^24.
  *
  * @param q - `[B, H, T, D]`, or `[B, T, H, D]` with layout `'bthd'`
  * @param k - `[B, K, S, D]` or `[B, S, K, D]`

@@ -1,14 +1,17 @@
 import { scope, type Tensor } from '@burin/tensor';
+import { headSizes } from './head-layout.js';
 import type { KeyValueCache } from './key-value-cache.js';
 import type { AttentionOptions } from './options.js';
+import { checkMasks, splitSegments } from './plan.js';
 import { scaledDotProductAttention } from './scaled-dot-product-attention.js';
 
 /** What {@link cachedAttention} is told; where queries stand and how many keys there are, the cache says. */
 export type CachedAttentionOptions = Omit<AttentionOptions, 'layout' | 'queryOffset' | 'keys'>;
 
 /**
- * {@link scaledDotProductAttention} of new tokens over past ones and themselves; the cache takes them in. Masks and bias
- * are of all tokens that there were, also of those that a sliding cache has let go.
+ * {@link scaledDotProductAttention} of new tokens over past ones and themselves; the cache takes them in. Masks, bias and
+ * the segments of keys are of all tokens that there were, also of those that a sliding cache has let go. Where they do not
+ * fit, the cache stays as it was.
  *
  * @param q - `[B, T, H, D]`
  * @param k - `[B, T, K, D]`, the new tokens'
@@ -27,24 +30,36 @@ export function cachedAttention(
 ): Tensor {
   if (!cache) return scaledDotProductAttention(q, k, v, { ...options, layout: 'bthd' });
   return scope(() => {
+    const who = 'cachedAttention';
     const position = cache.length;
+    const all = position + headSizes(who, 'k', k, 'bthd').tokens;
+    checkMasks(who, headSizes(who, 'q', q, 'bthd'), all, options);
     const { keys, values, count, start } = cache.update(k, v);
-    const { keyPaddingMask, bias, window } = options;
-    checkHeld('cachedAttention', start, position, window ?? null);
+    checkHeld(who, start, position, options.window ?? null);
     return scaledDotProductAttention(q, keys, values, {
-      ...options,
+      ...(start === 0 ? options : withoutFirst(options, start, count)),
       layout: 'bthd',
       queryOffset: position - start,
       keys: count,
-      keyPaddingMask: keyPaddingMask ? tail(keyPaddingMask, start, count) : null,
-      bias: bias ? tail(bias, start, count) : null,
     });
   });
 }
 
-/** The last axis of x, of which the first `start` were let go. */
+/** Masks of the `count` keys that are held, of which `start` before them were let go. */
+function withoutFirst(options: CachedAttentionOptions, start: number, count: number): CachedAttentionOptions {
+  const { keyPaddingMask = null, bias = null } = options;
+  const [query, key] = splitSegments(options.segments);
+  return {
+    ...options,
+    keyPaddingMask: keyPaddingMask && tail(keyPaddingMask, start, count),
+    bias: bias && tail(bias, start, count),
+    segments: query && key && { query, key: tail(key, start, count) },
+  };
+}
+
+/** The last axis of x from `start` on. */
 function tail(x: Tensor, start: number, count: number): Tensor {
-  return start === 0 ? x : x.narrow(x.shape.length - 1, start, count);
+  return x.narrow(x.shape.length - 1, start, count);
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Tensor } from '@burin/tensor';
+import { checkOptions, type Tensor } from '@burin/tensor';
 import type { HeldTokens, KeyValueCache } from './key-value-cache.js';
 import { TokenRoom } from './token-room.js';
 
@@ -15,9 +15,11 @@ export class DynamicCache implements KeyValueCache {
 
   /**
    * @param options.capacity - tokens to make room for at first. Default 256.
-   * @throws RangeError if it is not a whole number of 1 or more
+   * @throws RangeError if it is not a whole number of 1 or more, or an option is none
    */
-  constructor({ capacity = 256 }: { capacity?: number } = {}) {
+  constructor(options: { capacity?: number } = {}) {
+    checkOptions('DynamicCache', options, ['capacity']);
+    const { capacity = 256 } = options;
     if (!(Number.isInteger(capacity) && capacity >= 1)) {
       throw new RangeError(`DynamicCache: capacity must be a whole number of 1 or more, got ${capacity}`);
     }
@@ -39,9 +41,9 @@ export class DynamicCache implements KeyValueCache {
 
   update(keys: Tensor, values: Tensor): HeldTokens {
     this.room.admit(keys, values, (k, v) => {
-      const length = this.length + k.shape[1]!;
-      if (length > this.capacity) {
-        this.room.reserve(Math.max(length, 2 * this.capacity, this.firstCapacity), k, v);
+      const needed = Math.max(1, this.length + k.shape[1]!); // a text may begin with no tokens
+      if (needed > this.capacity) {
+        this.room.reserve(Math.max(needed, 2 * this.capacity, this.firstCapacity), k, v);
       }
       this.room.append(k, v);
     });

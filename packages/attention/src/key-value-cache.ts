@@ -30,13 +30,13 @@ export interface KeyValueCache {
    * @throws LifetimeError if they need a gradient: it would be lost
    */
   update(keys: Tensor, values: Tensor): HeldTokens;
-  /** What a query sees without new tokens: for cross attention. @throws LifetimeError while the cache is empty */
+  /** What a query sees without new tokens: for cross attention. @throws LifetimeError before the first tokens */
   held(): HeldTokens;
   /**
    * Makes row i of the batch what row `order[i]` was: how beam search follows its best beams. Rows may repeat or be left
    * out.
    *
-   * @throws RangeError if a row is not there; LifetimeError while the cache is empty
+   * @throws RangeError if a row is not there; LifetimeError before the first tokens
    */
   reorder(order: ArrayLike<number>): void;
   /** Forgets all tokens; the memory stays where the next text of the same batch can use it. */

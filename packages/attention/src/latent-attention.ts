@@ -2,8 +2,10 @@ import { type LinearLike, Module, type RotaryEmbedding } from '@burin/nn';
 import { cat, type Generator, ShapeError, scope, type Tensor } from '@burin/tensor';
 import { absorbedAttention } from './absorbed-attention.js';
 import { checkHeld } from './cached-attention.js';
+import { headSizes } from './head-layout.js';
 import type { KeyValueCache } from './key-value-cache.js';
 import type { AttendOptions } from './multi-head-attention.js';
+import { checkMasks } from './plan.js';
 import { scaledDotProductAttention } from './scaled-dot-product-attention.js';
 
 /** A norm over the last axis. */
@@ -176,10 +178,12 @@ export class LatentAttention extends Module {
         'LatentAttention: packed texts take no cache that holds tokens, whose segments it does not know: leave out one of the two',
       );
     }
+    const keyPaddingMask = options.keyPaddingMask ?? null;
+    checkMasks('LatentAttention', headSizes('LatentAttention', 'q', q, 'bthd'), position + T, { keyPaddingMask });
     const held = cache.update(latent.reshape([B, T, 1, this.rank]), turned);
     checkHeld('LatentAttention', held.start, position, null);
     const weight = this.kvBProj.floatWeight();
-    return absorbedAttention(q, weight, held, { ...this, position, keyPaddingMask: options.keyPaddingMask ?? null });
+    return absorbedAttention(q, weight, held, { ...this, position, keyPaddingMask });
   }
 }
 

@@ -1,9 +1,10 @@
 import { type LinearLike, Module, type RotaryEmbedding } from '@burin/nn';
-import { type Generator, ShapeError, scope, type Tensor, tensor } from '@burin/tensor';
+import { checkOptions, checkTensor, type Generator, ShapeError, scope, type Tensor, tensor } from '@burin/tensor';
 import { attentionWeights } from './attention-weights.js';
 import { cachedAttention } from './cached-attention.js';
 import type { KeyValueCache } from './key-value-cache.js';
 import type { AttentionMasks } from './options.js';
+import { checkReach } from './plan.js';
 import { buildProjections, headDims, type Projections, type ProjectionWidths } from './projections.js';
 
 /** A norm over the last axis. */
@@ -34,6 +35,13 @@ export interface AttentionSettings {
   rng?: Generator | null;
 }
 
+const OPTIONS = [
+  ...['width', 'headDim', 'memoryWidth', 'bias', 'qProj', 'kProj', 'vProj', 'oProj', 'heads', 'kvHeads', 'causal'],
+  ...['window', 'scale', 'rotary', 'qNorm', 'kNorm', 'dropout', 'rng'],
+];
+
+const ATTEND_OPTIONS = ['memory', 'cache', 'positions', 'maxPosition', 'keyPaddingMask', 'segments', 'bias'];
+
 /** What one call of `forward` attends to. */
 export interface AttendOptions extends Pick<AttentionMasks, 'keyPaddingMask' | 'segments' | 'bias'> {
   /** `[B, S, C of the memory]`: keys and values come from it instead of from x. Cross attention. */
@@ -42,7 +50,10 @@ export interface AttendOptions extends Pick<AttentionMasks, 'keyPaddingMask' | '
   cache?: KeyValueCache | null;
   /** int32 `[B, T]` for the rotary embedding. Default: on from the cache's length. */
   positions?: Tensor | null;
-  /** The largest of `positions`. Default: the last token's place, which holds unless positions skip ahead. */
+  /**
+   * The largest of `positions`. Default: what they hold or the last token's place; where the host cannot see them (gpu) the
+   * latter, so say it if positions skip ahead.
+   */
   maxPosition?: number;
 }
 
@@ -77,7 +88,8 @@ export class MultiHeadAttention extends Module {
   /**
    * One of given projections, or of new ones by their widths.
    *
-   * @throws RangeError if a number is out of range; ShapeError if the projections do not fit each other and the heads
+   * @throws RangeError if a number is out of range or an option is none; ShapeError if the projections do not fit each
+   *   other and the heads
    * @example
    * new MultiHeadAttention({ width: 64, heads: 4, kvHeads: 2, causal: true, rng });
    * new MultiHeadAttention({ qProj, kProj, vProj, oProj, heads: 4 });
@@ -85,7 +97,9 @@ export class MultiHeadAttention extends Module {
   constructor(options: AttentionSettings & (ProjectionWidths | Projections)) {
     super();
     const { heads, kvHeads = heads, causal = false, window = null, dropout = 0, rng = null } = options;
+    checkOptions('MultiHeadAttention', options, OPTIONS);
     checkSettings(heads, kvHeads, dropout, rng);
+    checkReach('MultiHeadAttention', { window, scale: options.scale ?? null });
     const projections = 'qProj' in options ? options : buildProjections(options, heads, kvHeads);
     const { headDim, valueDim } = headDims(projections, heads, kvHeads);
     this.qProj = projections.qProj;
@@ -110,9 +124,10 @@ export class MultiHeadAttention extends Module {
    * @param x - `[B, T, C]`
    * @returns `[B, T, C]`
    * @throws ShapeError if x, the memory or a mask does not fit; LifetimeError if a cache is used where gradients are
-   *   recorded
+   *   recorded; RangeError if an option is none
    */
   forward(x: Tensor, options: AttendOptions = {}): Tensor {
+    checkOptions('MultiHeadAttention.forward', options, ATTEND_OPTIONS);
     return scope(() => {
       const { cache = null } = options;
       const { q, k, v } = this.project(x, options);
@@ -152,7 +167,8 @@ export class MultiHeadAttention extends Module {
     if (!this.rotary) return { q: normedQ, k: normedK, v };
     const start = cache?.length ?? 0;
     const positions = options.positions ?? positionsFrom(start, x);
-    const maxPosition = options.maxPosition ?? start + x.shape[1]! - 1;
+    const last = Math.max(0, start + x.shape[1]! - 1);
+    const maxPosition = options.maxPosition ?? (options.positions ? Math.max(last, largestSeen(positions)) : last);
     const turn = (heads: Tensor) => this.rotary!.apply(heads, positions, { layout: 'bthd', maxPosition });
     return { q: turn(normedQ), k: turn(normedK), v };
   }
@@ -172,6 +188,12 @@ function positionsFrom(start: number, x: Tensor): Tensor {
     [B, T],
     { device: x.device },
   );
+}
+
+/** The largest of positions that the host can see; else 0. */
+function largestSeen({ device, dtype, storage, size }: Tensor): number {
+  const bytes = dtype === 'int32' ? device.readNow?.(storage.buffer) : null;
+  return bytes ? new Int32Array(bytes.buffer, bytes.byteOffset, size).reduce((a, b) => Math.max(a, b), 0) : 0;
 }
 
 function checkSettings(heads: number, kvHeads: number, dropout: number, rng: Generator | null): void {
@@ -199,7 +221,9 @@ function checkInputs(
     ['x', x],
     ['memory', memory],
   ] as const) {
-    if (input && input.shape.length !== 3) {
+    if (input === null) continue;
+    checkTensor(input, `MultiHeadAttention: ${name}`);
+    if (input.shape.length !== 3) {
       throw new ShapeError(`MultiHeadAttention: ${name} must be [B, T, C], got [${input.shape}]`);
     }
   }

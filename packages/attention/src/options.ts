@@ -13,7 +13,10 @@ export interface AttentionMasks {
   keyPaddingMask?: Tensor | null;
   /** int32 `[B, T]`: tokens see their own segment only; two tensors where queries and keys are not the same tokens. */
   segments?: Tensor | { query: Tensor; key: Tensor } | null;
-  /** float32 `[1 or B, 1 or H, 1 or T, S]`, added to the scaled scores. Its gradient is computed if it needs one. */
+  /**
+   * float32 `[1 or B, 1 or H, 1 or T, S]`, added to the scaled scores. Its gradient is computed if it needs one. −Infinity hides
+   * a key. A number such as −1e9 for all keys of a query is no stand-in: float32 loses the sum that gradients are divided by.
+   */
   bias?: Tensor | null;
   /** How many of the key and value tokens are in use; the rest is not read. Left out: all. */
   keys?: number;

@@ -32,6 +32,9 @@ export function planAttention(
   layout: HeadLayout,
   masks: AttentionMasks,
 ): AttentionPlan {
+  if (layout !== 'bhtd' && layout !== 'bthd') {
+    throw new RangeError(`${who}: layout must be 'bhtd' or 'bthd', got ${layout}`);
+  }
   const sizes = {
     q: headSizes(who, 'q', q, layout),
     k: headSizes(who, 'k', k, layout),
@@ -43,23 +46,51 @@ export function planAttention(
   if (!Number.isInteger(keys) || keys < 0 || keys > sizes.k.tokens) {
     throw new RangeError(`${who}: keys must be from 0 to the ${sizes.k.tokens} tokens of k, got ${keys}`);
   }
-  const { batch, tokens: queries } = sizes.q;
-  if (keyPaddingMask) checkMask(who, 'keyPaddingMask', keyPaddingMask, 'uint8', [batch, keys]);
+  checkMasks(who, sizes.q, keys, masks);
   const [querySegments, keySegments] = splitSegments(segments);
-  if (querySegments) checkMask(who, 'query segments', querySegments, 'int32', [batch, queries]);
-  if (keySegments) checkMask(who, 'key segments', keySegments, 'int32', [batch, keys]);
   return {
     device: commonDevice(who, q, k, v, bias, keyPaddingMask, querySegments, keySegments),
     ...sizes,
     keys,
     scale: masks.scale ?? 1 / Math.sqrt(sizes.q.dim),
-    ...bounds(who, masks),
+    ...bounds(masks),
     keyMask: keyPaddingMask,
     querySegments,
     keySegments,
     bias,
-    biasStrides: bias ? biasStrides(who, bias, sizes.q, keys) : { batch: 0, head: 0, token: 0 },
+    biasStrides: bias ? biasStrides(bias) : { batch: 0, head: 0, token: 0 },
   };
+}
+
+/**
+ * Checks masks against the queries and a number of keys.
+ *
+ * @throws ShapeError, DtypeError or RangeError that says what does not fit
+ */
+export function checkMasks(who: string, q: HeadSizes, keys: number, masks: AttentionMasks): void {
+  const { bias, keyPaddingMask, segments, queryOffset = 0 } = masks;
+  if (keyPaddingMask) checkMask(who, 'keyPaddingMask', keyPaddingMask, 'uint8', [q.batch, keys]);
+  const [querySegments, keySegments] = splitSegments(segments ?? null);
+  if (querySegments) checkMask(who, 'query segments', querySegments, 'int32', [q.batch, q.tokens]);
+  if (keySegments) checkMask(who, 'key segments', keySegments, 'int32', [q.batch, keys]);
+  if (bias) checkBias(who, bias, q, keys);
+  checkReach(who, masks);
+  if (!Number.isInteger(queryOffset) || queryOffset < 0) {
+    throw new RangeError(`${who}: queryOffset must be a whole number of 0 or more, got ${queryOffset}`);
+  }
+}
+
+/** @throws RangeError if a window is not a whole number of 1 or more, or a scale no finite number */
+export function checkReach(
+  who: string,
+  { window = null, scale = null }: Pick<AttentionMasks, 'window' | 'scale'>,
+): void {
+  if (window !== null && (!Number.isInteger(window) || window < 1)) {
+    throw new RangeError(`${who}: window must be a whole number of 1 or more, got ${window}`);
+  }
+  if (scale !== null && !Number.isFinite(scale)) {
+    throw new RangeError(`${who}: scale must be a finite number, got ${scale}`);
+  }
 }
 
 function checkHeads(who: string, { q, k, v }: Record<'q' | 'k' | 'v', HeadSizes>, tensors: readonly Tensor[]): void {
@@ -88,25 +119,19 @@ function checkMask(who: string, name: string, mask: Tensor, dtype: 'uint8' | 'in
   }
 }
 
-function splitSegments(segments: AttentionMasks['segments']): [query: Tensor | null, key: Tensor | null] {
+/** The segments of the queries, and those of the keys. */
+export function splitSegments(segments: AttentionMasks['segments']): [query: Tensor | null, key: Tensor | null] {
   if (!segments) return [null, null];
   return 'query' in segments ? [segments.query, segments.key] : [segments, segments];
 }
 
 /** How far a query sees to the left and to the right; −1 is without a bound. */
-function bounds(who: string, { causal = false, window = null, queryOffset = 0 }: AttentionMasks) {
-  if (window !== null && (!Number.isInteger(window) || window < 1)) {
-    throw new RangeError(`${who}: window must be a whole number of 1 or more, got ${window}`);
-  }
-  if (!Number.isInteger(queryOffset) || queryOffset < 0) {
-    throw new RangeError(`${who}: queryOffset must be a whole number of 0 or more, got ${queryOffset}`);
-  }
+function bounds({ causal = false, window = null, queryOffset = 0 }: AttentionMasks) {
   const reach = window === null ? -1 : window - 1;
   return { windowLeft: reach, windowRight: causal ? 0 : reach, queryOffset };
 }
 
-/** 0 along the axes that the bias repeats. */
-function biasStrides(who: string, bias: Tensor, { batch, heads, tokens }: HeadSizes, keys: number) {
+function checkBias(who: string, bias: Tensor, { batch, heads, tokens }: HeadSizes, keys: number): void {
   if (bias.dtype !== 'float32') throw new DtypeError(`${who}: bias must be float32, got ${bias.dtype}`);
   const [B = 0, H = 0, T = 0, S = 0] = bias.shape;
   const fits = (length: number, full: number) => length === 1 || length === full;
@@ -116,5 +141,10 @@ function biasStrides(who: string, bias: Tensor, { batch, heads, tokens }: HeadSi
         `expected [1 or ${batch}, 1 or ${heads}, 1 or ${tokens}, ${keys}], got [${bias.shape}]`,
     );
   }
+}
+
+/** 0 along the axes that the bias repeats. */
+function biasStrides({ shape }: Tensor) {
+  const [B, H, T, S] = shape as [number, number, number, number];
   return { batch: B === 1 ? 0 : H * T * S, head: H === 1 ? 0 : T * S, token: T === 1 ? 0 : S };
 }

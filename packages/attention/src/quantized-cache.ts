@@ -1,4 +1,4 @@
-import { keep, scope, Tensor } from '@burin/tensor';
+import { checkOptions, keep, scope, Tensor } from '@burin/tensor';
 import type { HeldTokens, KeyValueCache } from './key-value-cache.js';
 import { evenSteps, PackedTokens, type Packing } from './packed-tokens.js';
 import { TokenRoom } from './token-room.js';
@@ -36,8 +36,10 @@ export class QuantizedCache implements KeyValueCache {
   private readonly residual = new TokenRoom('QuantizedCache');
   private steps: Tensor | null = null; // [256]
 
-  /** @throws RangeError if an option is out of range */
-  constructor({ bits = 8, blockSize = 32, residualLength = 128 }: QuantizedCacheOptions = {}) {
+  /** @throws RangeError if an option is out of range, or none */
+  constructor(options: QuantizedCacheOptions = {}) {
+    checkOptions('QuantizedCache', options, ['bits', 'blockSize', 'residualLength']);
+    const { bits = 8, blockSize = 32, residualLength = 128 } = options;
     if (bits !== 4 && bits !== 8) throw new RangeError(`QuantizedCache: bits must be 4 or 8, got ${bits}`);
     if (!(Number.isInteger(blockSize) && blockSize >= 2 && blockSize % 2 === 0)) {
       throw new RangeError(`QuantizedCache: blockSize must be an even number of 2 or more, got ${blockSize}`);

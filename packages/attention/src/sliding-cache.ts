@@ -42,12 +42,12 @@ export class SlidingCache implements KeyValueCache {
     const { room } = this;
     return room.admit(keys, values, (k, v) => {
       const added = k.shape[1]!;
-      this.seen += added;
       if (room.used + added > this.mostHeld) room.keepLast(Math.min(room.used, this.window - 1));
       if (room.used + added > this.mostHeld) return this.passThrough(k, v);
-      const needed = room.used + added;
+      const needed = Math.max(1, room.used + added); // a text may begin with no tokens
       if (needed > room.capacity) room.reserve(Math.min(this.mostHeld, Math.max(needed, 2 * room.capacity)), k, v);
       room.append(k, v);
+      this.seen += added;
       return this.held();
     });
   }
@@ -62,6 +62,7 @@ export class SlidingCache implements KeyValueCache {
     const last = Math.min(count, this.window - 1);
     room.truncate(0);
     room.reserve(Math.max(1, last), k, v);
+    this.seen += k.shape[1]!;
     if (last > 0) room.append(all.keys.narrow(1, count - last, last), all.values.narrow(1, count - last, last));
     return { ...all, count, start: this.seen - count };
   }

@@ -1,4 +1,6 @@
 import {
+  type CachedAttentionOptions,
+  cachedAttention,
   DynamicCache,
   type KeyValueCache,
   MultiHeadAttention,
@@ -6,7 +8,7 @@ import {
   SlidingCache,
   StaticCache,
 } from '@burin/attention';
-import { cat, Generator, noGrad, ones, scope, type Tensor, tensor, zeros } from '@burin/tensor';
+import { cat, Generator, MemoryError, noGrad, ones, scope, type Tensor, tensor, zeros } from '@burin/tensor';
 import { devices, EXACT, expectClose, seededRandom } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 
@@ -130,6 +132,34 @@ describe.each(devices)('caches on %s', (device) => {
       expect(cache.length).toBe(1);
     });
 
+    it('stays as it was where a mask does not fit the tokens', () => {
+      const cache = make();
+      fill(cache, keysOf(9), valuesOf(9), [9]);
+      const mask = (tokens: number) => zeros([B, tokens], { dtype: 'uint8', device });
+      const attend = (options: CachedAttentionOptions) => () =>
+        cachedAttention(keysOf(1), keysOf(1), valuesOf(1), cache, { causal: true, window: 5, ...options });
+      expect(attend({ keyPaddingMask: mask(1) })).toThrow(
+        'cachedAttention: keyPaddingMask must have a number for each token: expected [2,10], got [2,1]',
+      );
+      expect(attend({ keyPaddingMask: mask(11) })).toThrow('expected [2,10], got [2,11]');
+      expect(attend({ bias: zeros([1, 1, 1, 5], { device }) })).toThrow('cachedAttention: bias must be');
+      expect(attend({ segments: zeros([B, 1], { dtype: 'int32', device }) })).toThrow(
+        'cachedAttention: key segments must have a number for each token: expected [2,10], got [2,1]',
+      );
+      expect(attend({ window: 0 })).toThrow('cachedAttention: window must be');
+      expect(cache.length).toBe(9);
+      attend({ keyPaddingMask: mask(10) })();
+      expect(cache.length).toBe(10);
+    });
+
+    it('takes no tokens, also as the first', async () => {
+      const cache = make();
+      const none = cachedAttention(keysOf(0), keysOf(0), valuesOf(0), cache, { causal: true });
+      expect([none.shape, cache.length]).toEqual([[B, 0, K, Dv], 0]);
+      const shown = cache.update(keysOf(3), valuesOf(3));
+      await expectHeld(keysOf(3), shown.keys, shown, error);
+    });
+
     it('refuses tensors that need a gradient, which it would lose', () => {
       const cache = make();
       const keys = zeros([B, 1, K, D], { device, requiresGrad: true });
@@ -165,6 +195,12 @@ describe.each(devices)('caches on %s', (device) => {
       expectClose(await keys.narrow(1, 2, 1).data(), await keysOf(1, 7).data(), EXACT);
       expect(() => cache.truncate(4)).toThrow(
         'DynamicCache.truncate: length must be from 0 to the 3 tokens held, got 4',
+      );
+    });
+
+    it('refuses an option of another cache', () => {
+      expect(() => new DynamicCache({ maxLength: 4 } as object)).toThrow(
+        'DynamicCache: there is no option maxLength; expected capacity',
       );
     });
 
@@ -204,6 +240,36 @@ describe.each(devices)('caches on %s', (device) => {
       }
       expect(cache.length).toBe(84);
       expect(() => new SlidingCache({ window: 0 })).toThrow('window must be a whole number of 1 or more, got 0');
+    });
+
+    it('has the segments of the keys that it holds', async () => {
+      const [keys, values] = [keysOf(TOKENS), valuesOf(TOKENS)];
+      const numbers = Int32Array.from({ length: B * TOKENS }, (_, i) => (i % TOKENS) % 2);
+      const segments = tensor(numbers, [B, TOKENS], { device });
+      const read = (cache: KeyValueCache) =>
+        Array.from({ length: TOKENS }, (_, t) => {
+          const at = (x: Tensor) => x.narrow(1, t, 1);
+          return cachedAttention(at(keys), at(keys), at(values), cache, {
+            ...{ causal: true, window: 4 },
+            segments: { query: at(segments), key: segments.narrow(1, 0, t + 1) },
+          });
+        });
+      const [held, all] = [cat(read(new SlidingCache({ window: 4 })), 1), cat(read(new DynamicCache()), 1)];
+      expectClose(await held.data(), await all.data(), EXACT);
+    });
+
+    it('counts no tokens for which there was no memory', () => {
+      const cache = new SlidingCache({ window: 64 });
+      const [keys, values] = [keysOf(20), valuesOf(20)];
+      fill(cache, keys, values, [20]);
+      const { budget } = memory;
+      memory.budget = memory.liveBytes;
+      try {
+        expect(() => cache.update(keys, values)).toThrow(MemoryError);
+      } finally {
+        memory.budget = budget;
+      }
+      expect(cache.length).toBe(20);
     });
 
     it('is refused by a layer that sees further than it holds', () => {
@@ -272,6 +338,9 @@ describe.each(devices)('caches on %s', (device) => {
 
     it('refuses options out of range', () => {
       const make = (options: object) => () => new QuantizedCache(options);
+      expect(make({ nbits: 4 })).toThrow(
+        'QuantizedCache: there is no option nbits; expected bits, blockSize, residualLength',
+      );
       expect(make({ bits: 2 })).toThrow('QuantizedCache: bits must be 4 or 8, got 2');
       expect(make({ blockSize: 3 })).toThrow('QuantizedCache: blockSize must be an even number of 2 or more, got 3');
       expect(make({ residualLength: 100 })).toThrow(

@@ -207,6 +207,10 @@ describe('LatentAttention', () => {
     expect(() => read(cache, { segments })).toThrow(
       'LatentAttention: packed texts take no cache that holds tokens, whose segments it does not know',
     );
+    const keyPaddingMask = ones([B, 1], { dtype: 'uint8' }); // of the new token alone
+    expect(() => read(cache, { keyPaddingMask })).toThrow(
+      `LatentAttention: keyPaddingMask must have a number for each token: expected [${B},2], got [${B},1]`,
+    );
     expect(cache.length).toBe(1);
     for (const each of [sliding, cache]) each.dispose();
   });

@@ -142,6 +142,24 @@ describe.each(devices)('MultiHeadAttention on %s', (device) => {
     expect(stretched).not.toEqual(await attention.forward(x).data());
   });
 
+  it.runIf(device === 'cpu')('turns to positions that skip ahead, whose largest the host sees', async () => {
+    const x = random(1, [1, 3, C]);
+    const positions = tensor(Int32Array.of(0, 700, 2), [1, 3]);
+    const turned = (options: AttendOptions) =>
+      build({ rotary: rotary() })
+        .forward(x, { positions, ...options })
+        .data();
+    expectClose(await turned({}), await turned({ maxPosition: 700 }), EXACT);
+  });
+
+  it('gives no tokens for none, also where they would be turned', () => {
+    const attention = build({ rotary: rotary(), causal: true });
+    expect(attention.forward(zeros([B, 0, C], { device })).shape).toEqual([B, 0, C]);
+    const cache = new DynamicCache();
+    noGrad(() => attention.forward(zeros([B, 0, C], { device }), { cache }));
+    expect(cache.length).toBe(0);
+  });
+
   it('packed sequences with their own positions equal separate ones, also the gradients of weights', async () => {
     const attention = build({ causal: true, rotary: rotary() });
     const lengths = [5, 4, 3];
@@ -290,6 +308,26 @@ describe('MultiHeadAttention refuses', () => {
     expect(() => new MultiHeadAttention({ ...parts, heads: 4, kvHeads: 2, [name]: wrong })).toThrow(message);
   });
 
+  it('options that are none, which would be passed over', () => {
+    expect(() => new MultiHeadAttention({ ...options, isCausal: true } as typeof options)).toThrow(
+      'MultiHeadAttention: there is no option isCausal; expected width, headDim,',
+    );
+    const attention = new MultiHeadAttention(options);
+    const attentionMask = ones([1, 3], { dtype: 'uint8' });
+    expect(() => attention.forward(zeros([1, 3, 24]), { attentionMask } as AttendOptions)).toThrow(
+      'MultiHeadAttention.forward: there is no option attentionMask; expected memory, cache,',
+    );
+  });
+
+  it('a window or a scale that cannot be, before it is used', () => {
+    expect(() => new MultiHeadAttention({ ...options, window: 0 })).toThrow(
+      'MultiHeadAttention: window must be a whole number of 1 or more, got 0',
+    );
+    expect(() => new MultiHeadAttention({ ...options, scale: NaN })).toThrow(
+      'MultiHeadAttention: scale must be a finite number, got NaN',
+    );
+  });
+
   it('a dropout out of range or without a generator', () => {
     expect(() => new MultiHeadAttention({ ...options, dropout: 1 })).toThrow('dropout must be in [0, 1), got 1');
     const parts = { qProj: linear(4, 4), kProj: linear(4, 4), vProj: linear(4, 4), oProj: linear(4, 4) };
@@ -300,6 +338,9 @@ describe('MultiHeadAttention refuses', () => {
 
   it('an input of two axes, and a mask of another length', () => {
     const attention = new MultiHeadAttention(options);
+    expect(() => attention.forward([[1]] as unknown as Tensor)).toThrow(
+      'MultiHeadAttention: x: a tensor is expected, got an array; make a tensor of it',
+    );
     expect(() => attention.forward(zeros([3, 24]))).toThrow('MultiHeadAttention: x must be [B, T, C], got [3,24]');
     expect(() => attention.forward(zeros([1, 3, 24]), { memory: zeros([3, 24]) })).toThrow('memory must be [B, T, C]');
     const keyPaddingMask = ones([1, 4], { dtype: 'uint8' });

@@ -159,6 +159,12 @@ describe.each(devices)('scaledDotProductAttention on %s', (device) => {
     expectClose(await out.data(), await scaledDotProductAttention(...wide, { layout: 'bthd' }).data(), EXACT);
   });
 
+  it('takes a batch of no rows, also in the backward pass', async () => {
+    const [q, k, v] = [1, 2, 3].map(() => zeros([0, 64, 2, 64], { device, requiresGrad: true }));
+    scaledDotProductAttention(q!, k!, v!, { layout: 'bthd', causal: true }).sum().backward();
+    for (const leaf of [q, k, v]) expect(leaf!.grad!.shape).toEqual([0, 64, 2, 64]);
+  });
+
   it('frees all but what it returns', () => {
     const operands = shapesOf(BASE).map((shape, i) => Object.assign(random(i, shape), { requiresGrad: true }));
     const { memory } = operands[0]!.device;
@@ -217,6 +223,8 @@ describe('scaledDotProductAttention refuses', () => {
     ],
     ['a bias of three axes', { bias: zeros([4, 5, 7]) }, 'got [4,5,7]'],
     ['a window of 0', { window: 0 }, 'window must be a whole number of 1 or more, got 0'],
+    ['a layout that is none', { layout: 'BTHD' }, "layout must be 'bhtd' or 'bthd', got BTHD"],
+    ['a scale that is no number', { scale: NaN }, 'scale must be a finite number, got NaN'],
     ['a negative offset', { queryOffset: -1 }, 'queryOffset must be a whole number of 0 or more, got -1'],
     ['more keys than there are', { keys: 8 }, 'keys must be from 0 to the 7 tokens of k, got 8'],
     ['a dropout of 1', { dropout: 1 }, 'dropout must be in [0, 1), got 1'],

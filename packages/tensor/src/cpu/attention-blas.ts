@@ -17,7 +17,8 @@ const LEAST_KEYS = 16;
 
 /** Whether attention is large enough for strips. A gradient of the bias may be one for all heads: that is left to blocks. */
 export function fitsStrips(args: AttentionArguments, gradients: AttentionGradients | null): boolean {
-  const { queries, keys, headDim, valueDim, qStrides, kStrides, vStrides, outStrides } = args;
+  const { batch, heads, queries, keys, headDim, valueDim, qStrides, kStrides, vStrides, outStrides } = args;
+  if (batch * heads === 0) return false; // no strips to share out
   if (gradients?.dbias || keys < LEAST_KEYS || Math.min(queries, headDim, valueDim) < LEAST_SIDE) return false;
   if (queries * keys * Math.min(headDim, valueDim) < LEAST_WORK) return false;
   return Math.min(qStrides.token, kStrides.token) >= headDim && Math.min(vStrides.token, outStrides.token) >= valueDim;
