@@ -1,3 +1,4 @@
+export { type AdapterFilesOptions, adapterFiles } from './adapter-files.js';
 export { AdapterSwitch } from './adapter-switch.js';
 export { applyLora } from './apply.js';
 export { type LoadAdapterOptions, loadAdapter } from './load-adapter.js';

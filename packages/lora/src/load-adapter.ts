@@ -9,12 +9,12 @@ import {
 import type { Module } from '@burin/nn';
 import { type Generator, type Shape, type Tensor, tensor } from '@burin/tensor';
 import { readConfig } from './adapter-config.js';
+import { CONFIG_FILE, WEIGHTS_FILE } from './adapter-files.js';
 import { adapterState, expectedShapes } from './adapter-state.js';
 import { DEFAULT_ADAPTER } from './apply.js';
 import { LoraModel } from './lora-model.js';
 import type { LoraConfig } from './options.js';
 import { planAdapter } from './plan.js';
-import { CONFIG_FILE, WEIGHTS_FILE } from './save-adapter.js';
 
 /** What a loaded adapter is called, and whether it is active and trained. */
 export interface LoadAdapterOptions {

@@ -7,7 +7,7 @@ import { Conv1D, Parameter } from '@burin/nn';
 import { Generator, tensor } from '@burin/tensor';
 import { EXACT, expectClose } from '@burin/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { applyLora, type LoraOptions, loadAdapter, saveAdapter } from '../src/index.js';
+import { adapterFiles, applyLora, type LoraOptions, loadAdapter, saveAdapter } from '../src/index.js';
 import { input, OneLinear, train } from './layers.js';
 import { TinyClassifier, TinyModel } from './tiny-model.js';
 
@@ -83,6 +83,20 @@ describe('saveAdapter and loadAdapter', () => {
     expect(loaded.configs).toEqual(lora.configs);
     expectClose(await fresh.forward(input([3, 48])).data(), await lora.model.forward(input([3, 48])).data(), EXACT);
     expect((await json(join(saved, 'adapter_config.json'))).base_model_name_or_path).toBe('base');
+  });
+
+  it('have the same files in memory, where there are no folders', async () => {
+    const lora = adapted({ bias: 'all' });
+    const options = { baseModelNameOrPath: 'base' };
+    const saved = place();
+    await saveAdapter(lora, saved, options);
+    const files = await adapterFiles(lora, options);
+    expect([...files.keys()].sort()).toEqual((await readdir(saved)).sort());
+    for (const [name, bytes] of files)
+      expect(Buffer.from(bytes).equals(await readFile(join(saved, name))), name).toBe(true);
+    const sources = new Map([...files].map(([name, bytes]) => [name, bytesSource(bytes, name)]));
+    const { model } = await loadAdapter(new TinyModel(), sources);
+    expectClose(await model.forward(input([3, 48])).data(), await lora.model.forward(input([3, 48])).data(), EXACT);
   });
 
   it('carry the copies of modulesToSave and trained biases under the names of PEFT', async () => {
@@ -218,6 +232,7 @@ describe('promise 9: a save checks itself, a load is strict', () => {
       "saveAdapter: every lora_B of 'default' must have been trained: 1 of 4 are all zeros " +
         '(model.layers.1.self_attn.v_proj), so they change nothing; train it first, or pass { force: true }',
     );
+    await expect(adapterFiles(lora)).rejects.toThrow("adapterFiles: every lora_B of 'default' must have been trained");
     await saveAdapter(lora, saved, { force: true });
   });
 
