@@ -21,6 +21,8 @@ export interface Routing {
   weights: Tensor;
   /** `[N, E]`: 1 where an expert is chosen, else 0. No gradients. */
   chosen: Tensor;
+  /** `[N, E]`: of every expert, before the choice; for a loss that balances them. With gradients. */
+  probabilities: Tensor;
 }
 
 /** A sum of chosen probabilities is far above this; it keeps a token whose experts all underflow from dividing by 0. */
@@ -69,7 +71,7 @@ export class ExpertRouter extends Module {
       const chosen = noGrad(() => this.choose(probabilities.detach()));
       const kept = probabilities.mul(chosen);
       const weights = normalize ? kept.div(kept.sum(1, true).add(TINY)) : kept;
-      return { weights: scale === 1 ? weights : weights.mul(scale), chosen };
+      return { weights: scale === 1 ? weights : weights.mul(scale), chosen, probabilities };
     });
   }
 

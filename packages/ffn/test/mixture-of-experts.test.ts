@@ -28,7 +28,8 @@ describe('ExpertRouter', () => {
   const route = (options: RoutingOptions) => identityRouter(4, options).forward(tensor(logits));
 
   it('gives the most probable experts their probabilities', async () => {
-    const { weights, chosen } = route({ topK: 2 });
+    const { weights, chosen, probabilities } = route({ topK: 2 });
+    expectClose(await probabilities.data(), p.flat(), REORDERED);
     expect(Array.from(await chosen.data())).toEqual([0, 1, 1, 0, 0, 0, 1, 1]);
     expectClose(await weights.data(), [0, p[0][1]!, p[0][2]!, 0, 0, 0, p[1][2]!, p[1][3]!], REORDERED);
   });
@@ -50,6 +51,23 @@ describe('ExpertRouter', () => {
     expect(Array.from(await chosen.data())).toEqual([1, 1, 0, 0, 0, 0, 1, 1]);
     const both = route({ topK: 2, groups: 2, topGroups: 2 });
     expect(Array.from(await both.chosen.data())).toEqual([0, 1, 1, 0, 0, 0, 1, 1]);
+  });
+
+  it('passes gradients through the probabilities of all, for a loss that balances them', async () => {
+    const router = identityRouter(4, { topK: 2 });
+    scope(() => {
+      const { chosen, probabilities } = router.forward(tensor(logits));
+      chosen.mean(0).mul(probabilities.mean(0)).sum().backward();
+    });
+    const shares = [0, 1 / 2, 1, 1 / 2];
+    const slopes = p.map((row) => {
+      const mean = row.reduce((sum, value, e) => sum + value * shares[e]!, 0);
+      return row.map((value, e) => (value * (shares[e]! - mean)) / logits.length);
+    });
+    const expected = slopes[0]!.map((_, e) =>
+      logits[0]!.map((_, c) => slopes.reduce((s, d, n) => s + d[e]! * logits[n]![c]!, 0)),
+    );
+    expectClose(await router.weight.grad!.data(), expected.flat(), REORDERED);
   });
 
   it('takes the first of equal ones, each once', async () => {
