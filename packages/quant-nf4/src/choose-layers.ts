@@ -19,7 +19,8 @@ export const DEFAULT_SKIP: readonly string[] = [
 
 /**
  * The Linears of a model that the options choose, by dotted name, and those that they leave out. A weight that is shared
- * with another module (an embedding) is left out unless it is named.
+ * with another module (an embedding) is left out unless it is named. A Linear that stands in several places is chosen in all
+ * of them, and in none if one is skipped.
  *
  * @throws RangeError if a name or pattern matches nothing, or nothing is chosen
  */
@@ -34,13 +35,11 @@ export function chooseLayers(model: Module, choice: LayerChoice): { chosen: Map<
   if (choice.skipModules !== undefined) {
     for (const pattern of skips) requireMatch('skipModules', pattern, new Map(all), isPart);
   }
-  const isChosen = (name: string, linear: Linear) => {
-    if (choice.skipModules !== undefined || targets === null) {
-      if (skips.some((pattern) => isPart(pattern, name))) return false;
-    }
-    return targets ? targets.some((pattern) => isEnd(pattern, name)) : !isShared(all, linear);
-  };
-  const chosen = new Map([...linears].filter(([name, linear]) => isChosen(name, linear)));
+  const skipping = choice.skipModules !== undefined || targets === null;
+  const left = namedBy(linears, (name) => skipping && skips.some((pattern) => isPart(pattern, name)));
+  const named = targets && namedBy(linears, (name) => targets.some((pattern) => isEnd(pattern, name)));
+  const isChosen = (linear: Linear) => !left.has(linear) && (named ? named.has(linear) : !isShared(all, linear));
+  const chosen = new Map([...linears].filter(([, linear]) => isChosen(linear)));
   if (chosen.size === 0) {
     throw new RangeError(
       `quantizeModel: no Linear is left to quantize: this model's are ${shown([...linears.keys()])}`,
@@ -61,8 +60,14 @@ function isPart(pattern: LayerPattern, name: string): boolean {
   return typeof pattern === 'string' ? `.${name}.`.includes(`.${pattern}.`) : name.search(pattern) >= 0;
 }
 
-function isShared(modules: readonly [string, Module][], { weight }: Linear): boolean {
-  return modules.filter(([, module]) => (module as Module & { weight?: unknown }).weight === weight).length > 1;
+/** The Linears that have a name of such a kind in one of their places. */
+function namedBy(linears: ReadonlyMap<string, Linear>, isMeant: (name: string) => boolean): Set<Linear> {
+  return new Set([...linears].filter(([name]) => isMeant(name)).map(([, linear]) => linear));
+}
+
+/** Whether a module besides this one holds the weight. */
+function isShared(modules: readonly [string, Module][], linear: Linear): boolean {
+  return modules.some(([, module]) => module !== linear && Object.values(module).includes(linear.weight));
 }
 
 function requireMatch(

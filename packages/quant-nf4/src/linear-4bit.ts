@@ -1,5 +1,5 @@
 import { type Conv1D, Linear, type LinearLike, Module, type Parameter, plainLayer } from '@burin/nn';
-import { ShapeError, scope, type Tensor } from '@burin/tensor';
+import { ShapeError, type Tensor } from '@burin/tensor';
 import { linear4bit } from './matmul-4bit.js';
 import { type Quantize4bitOptions, quantize4bit } from './quantize-4bit.js';
 import type { QuantizedTensor } from './quantized-tensor.js';
@@ -19,7 +19,7 @@ export class Linear4bit extends Module implements LinearLike {
    */
   constructor(weight: QuantizedTensor, bias: Parameter | null = null, { storesTransposed = false } = {}) {
     super();
-    if (weight.shape.length !== 2 || (bias && bias.size !== weight.shape[0])) {
+    if (weight.shape.length !== 2 || (bias && `${bias.shape}` !== `${weight.shape[0]}`)) {
       throw new ShapeError(
         `Linear4bit: the weight must be [out, in] and the bias [out], got [${weight.shape}] and ` +
           (bias ? `[${bias.shape}]` : 'none'),
@@ -50,7 +50,7 @@ export class Linear4bit extends Module implements LinearLike {
   }
 
   forward(x: Tensor): Tensor {
-    return scope(() => linear4bit(x, this.weight, this.bias));
+    return linear4bit(x, this.weight, this.bias);
   }
 
   floatWeight(): Tensor {

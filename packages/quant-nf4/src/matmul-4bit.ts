@@ -1,5 +1,5 @@
 import type { Parameter } from '@burin/nn';
-import { commonDevice, record, ShapeError, sum, Tensor, widen } from '@burin/tensor';
+import { commonDevice, record, ShapeError, scope, sum, Tensor, widen } from '@burin/tensor';
 import type { QuantizedTensor } from './quantized-tensor.js';
 
 /**
@@ -15,8 +15,13 @@ import type { QuantizedTensor } from './quantized-tensor.js';
  * @throws ShapeError if the last axis of x is not `in`
  */
 export function linear4bit(input: Tensor, weight: QuantizedTensor, storedBias: Parameter | null = null): Tensor {
-  const x = widen(input, 'linear4bit');
-  const bias = storedBias && widen(storedBias, 'linear4bit');
+  return scope(() => {
+    const bias = storedBias && widen(storedBias, 'linear4bit');
+    return product(widen(input, 'linear4bit'), weight, bias);
+  });
+}
+
+function product(x: Tensor, weight: QuantizedTensor, bias: Tensor | null): Tensor {
   weight.packed.alive('linear4bit');
   const { rows, out, inner } = checkShapes(x, weight, bias);
   const device = commonDevice('linear4bit', x, weight.packed, bias);
@@ -59,7 +64,7 @@ function checkShapes(
         `(weight is [${weight.shape}])`,
     );
   }
-  if (bias && bias.size !== out) {
+  if (bias && `${bias.shape}` !== `${out}`) {
     throw new ShapeError(
       `linear4bit: bias must have the weight's output length: expected [${out}], got [${bias.shape}]`,
     );

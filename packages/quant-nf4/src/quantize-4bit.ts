@@ -1,4 +1,4 @@
-import { countNonFinite, isFloating, keep, scope, Tensor, tensor, widen } from '@burin/tensor';
+import { checkOptions, countNonFinite, isFloating, keep, scope, Tensor, tensor, widen } from '@burin/tensor';
 import { quantizeBlockwise8 } from './blockwise-8bit.js';
 import type { FourBitType } from './code-tables.js';
 import { type NestedScales, type OriginalDtype, QuantizedTensor } from './quantized-tensor.js';
@@ -24,12 +24,14 @@ const NESTED_BLOCK_SIZE = 256;
  *
  * @param x - floating-point, not empty, any shape; no size has to be a multiple of the block
  * @returns 4 bits an element, and 32 bits a block, or 8 and a little with double quantization
- * @throws RangeError if `x` is empty or holds NaN or infinities, or the block size is none of those that are allowed
+ * @throws RangeError if `x` is empty or holds NaN or infinities, the block size is none of those that are allowed, or an
+ *   option is unknown
  * @see Dettmers et al. 2023, https://arxiv.org/abs/2305.14314
  * @example
  * const weight = await quantize4bit(linear.floatWeight(), { doubleQuant: true });
  */
 export async function quantize4bit(x: Tensor, options: Quantize4bitOptions = {}): Promise<QuantizedTensor> {
+  checkOptions('quantize4bit', options, ['type', 'blockSize', 'doubleQuant']);
   const { type = 'nf4', blockSize = 64, doubleQuant = false } = options;
   checkArguments(x, type, blockSize);
   const { packed, absmax, broken } = pack(x, type, blockSize);

@@ -28,7 +28,7 @@ export interface ConvertedLayer {
 
 /** What became of a model. */
 export interface ConversionReport {
-  /** How many layers were converted. */
+  /** How many layers were converted, one that stands in several places counted once. */
   readonly count: number;
   readonly layers: readonly ConvertedLayer[];
   /** Dotted names of the Linears that were left as they are. */
@@ -41,7 +41,8 @@ export interface ConversionReport {
 
 /**
  * Replaces the Linears of a model by {@link Linear4bit}, in place and one at a time: each float weight is freed before
- * the next layer is touched. Heads, embeddings and weights shared with them stay as they are, unless told otherwise.
+ * the next layer is touched. Heads, embeddings and weights shared with them stay as they are, unless told otherwise. A layer
+ * that stands in several places stays one layer, and is reported under its first name.
  *
  * @throws RangeError if a name or pattern matches nothing, nothing is left to quantize, or an option is unknown; the model is
  *   then as it was.
@@ -54,12 +55,11 @@ export async function quantizeModel(model: Module, options: QuantizeModelOptions
   const format = formatOf('quantizeModel', options);
   const { chosen, skipped } = chooseLayers(model, options);
   const layers: ConvertedLayer[] = [];
-  for (const [name, linear] of chosen) {
-    const layer = await named(name, () => Linear4bit.fromLinear(linear, format));
-    const bytesBefore = linear.weight.byteLength;
-    model.replaceModule(name, layer);
+  for (const [linear, names] of placesOf(chosen)) {
+    const layer = await named(names[0]!, () => Linear4bit.fromLinear(linear, format));
+    for (const name of names) model.replaceModule(name, layer);
     freeUnlessShared(model, linear.weight);
-    layers.push(converted(name, layer, bytesBefore, layer.weight.byteLength));
+    layers.push(converted(names[0]!, layer, linear.weight.byteLength, layer.weight.byteLength));
   }
   return describe(layers, skipped);
 }
@@ -70,14 +70,21 @@ export async function quantizeModel(model: Module, options: QuantizeModelOptions
  */
 export async function dequantizeModel(model: Module): Promise<ConversionReport> {
   const layers: ConvertedLayer[] = [];
-  for (const [name, layer] of [...model.namedModules()]) {
+  for (const [layer, names] of placesOf(model.namedModules())) {
     if (!(layer instanceof Linear4bit)) continue;
     const linear = layer.toLinear();
-    model.replaceModule(name, linear);
-    layers.push(converted(name, layer, layer.weight.byteLength, linear.weight.byteLength));
+    for (const name of names) model.replaceModule(name, linear);
+    layers.push(converted(names[0]!, layer, layer.weight.byteLength, linear.weight.byteLength));
     layer.weight.dispose();
   }
   return describe(layers, []);
+}
+
+/** Each module once, with the dotted names of its places: ALBERT's blocks, for one, are a single block. */
+function placesOf<M extends Module>(modules: Iterable<[name: string, module: M]>): Map<M, string[]> {
+  const places = new Map<M, string[]>();
+  for (const [name, module] of modules) places.set(module, [...(places.get(module) ?? []), name]);
+  return places;
 }
 
 async function named<T>(name: string, body: () => Promise<T>): Promise<T> {

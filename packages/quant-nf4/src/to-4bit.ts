@@ -13,7 +13,8 @@ export interface FourBitConversion {
 
 /**
  * Quantizes a model while it loads: each chosen weight is read, quantized and freed before the next one comes, so that
- * the float model is never in memory. Layers are chosen, and bytes come out, as with `quantizeModel`.
+ * the float model is never in memory. Layers are chosen, and bytes come out, as with `quantizeModel`;
+ * `fromPretrained` refuses one that stands in several places.
  *
  * @throws RangeError if an option is unknown; from `choose` if a name or pattern matches nothing, or nothing is left to
  *   quantize; from `convert` if a weight holds NaN or infinities

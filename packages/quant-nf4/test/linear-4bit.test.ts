@@ -1,5 +1,5 @@
 import { Linear, Parameter } from '@burin/nn';
-import { CpuDevice, Generator, ShapeError, scope, tensor, zeros } from '@burin/tensor';
+import { CpuDevice, Generator, noGrad, ShapeError, scope, tensor, zeros } from '@burin/tensor';
 import { dot, expectClose, numericGradient, readFixture, seededRandom } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 import {
@@ -108,6 +108,19 @@ describe('Linear4bit', () => {
     expect(await x.grad!.sum().item()).toBeCloseTo(rows * expected, 3);
   });
 
+  it.each(['float16', 'bfloat16'] as const)(
+    'leaves no widened copy of %s behind, outside every scope too',
+    async (dtype) => {
+      const weight = await quantize4bit(zeros([5, 12]));
+      const [x, bias] = [zeros([2, 12], { dtype }), new Parameter(zeros([5], { dtype }))];
+      const { memory } = x.device;
+      const before = memory.liveBuffers;
+      noGrad(() => linear4bit(x, weight, bias)).dispose();
+      linear4bit(x, weight, bias).dispose();
+      expect(memory.liveBuffers).toBe(before);
+    },
+  );
+
   it('names the shapes that do not fit', async () => {
     const layer = await Linear4bit.fromLinear(linear);
     expect(() => layer.forward(zeros([2, 12]))).toThrow(
@@ -122,6 +135,9 @@ describe('Linear4bit', () => {
     expect(() => new Linear4bit(layer.weight, bias)).toThrow(
       'the weight must be [out, in] and the bias [out], got [7,13] and [6]',
     );
+    const row = new Parameter(zeros([1, 7])); // as many numbers, but a gradient of another shape
+    expect(() => linear4bit(zeros([2, 13]), layer.weight, row)).toThrow('expected [7], got [1,7]');
+    expect(() => new Linear4bit(layer.weight, row)).toThrow('got [7,13] and [1,7]');
     const vector = await quantize4bit(zeros([5]));
     expect(() => new Linear4bit(vector)).toThrow('got [5] and none');
     layer.weight.dispose();

@@ -117,6 +117,7 @@ describe('quantize4bit', () => {
     [{ blockSize: 48 }, 'quantize4bit: blockSize must be a power of two from 32 to 4096, got 48'],
     [{ blockSize: 8192 }, 'got 8192'],
     [{ type: 'int4' as 'nf4' }, 'quantize4bit: type must be nf4 or fp4, got int4'],
+    [{ blocksize: 128 } as object, 'quantize4bit: there is no option blocksize; expected type, blockSize, doubleQuant'],
   ])('refuses %j', async (options, message) => {
     await expect(quantize4bit(zeros([4]), options)).rejects.toThrow(message);
   });

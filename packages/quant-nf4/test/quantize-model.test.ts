@@ -1,4 +1,4 @@
-import { Embedding, Linear, Module } from '@burin/nn';
+import { Embedding, Linear, Module, type Parameter } from '@burin/nn';
 import { Generator, type Tensor, tensor } from '@burin/tensor';
 import { EXACT, expectClose, seededRandom } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
@@ -113,6 +113,52 @@ describe('quantizeModel', () => {
     const before = await model.layers[1]!.oProj.weight.data();
     await quantizeModel(model, { targetModules: '0.o_proj' });
     expectClose(await model.layers[1]!.oProj.weight.data(), before, EXACT);
+  });
+
+  it.each([
+    ['a parameter of its own', (table: Parameter) => ({ table })],
+    ['a field of another name', (table: Parameter) => ({ inner: Object.assign(new Attention(), { keys: table }) })],
+  ])('leaves a weight alone that is also %s', async (_name, extra) => {
+    const model = new Model();
+    Object.assign(model, extra(model.layers[0]!.qProj.weight));
+    expect((await quantizeModel(model)).skipped).toContain('layers.0.q_proj');
+  });
+
+  describe('of a model whose layers stand in several places', () => {
+    class Shared extends Module {
+      readonly layers: Attention[];
+      readonly again: Linear;
+
+      constructor() {
+        super();
+        const layer = new Attention();
+        this.layers = [layer, layer, layer];
+        this.again = layer.oProj;
+      }
+    }
+
+    it.each([{}, { targetModules: ['q_proj', 'again'] }])('keeps one layer of each, with %j', async (options) => {
+      const model = new Shared();
+      const { memory } = model.again.weight.device;
+      const floats = memory.liveBuffers;
+      const { layers, skipped, text } = await quantizeModel(model, options);
+      expect(layers.map(({ name }) => name)).toEqual(['layers.0.q_proj', 'layers.0.o_proj']);
+      expect(skipped).toEqual([]);
+      expect(text).toBe('2 layers: 73728 bytes -> 10368 bytes');
+      expect(model.again).toBeInstanceOf(Linear4bit);
+      expect(model.again).toBe(model.layers[2]!.oProj);
+      expect(memory.liveBuffers).toBe(floats + 2); // codes and scales for each of two weights
+      expect((await dequantizeModel(model)).count).toBe(2);
+      expect(model.again).toBeInstanceOf(Linear);
+      expect(model.again).toBe(model.layers[2]!.oProj);
+      expect(memory.liveBuffers).toBe(floats);
+    });
+
+    it('leaves one alone that is skipped in one place', async () => {
+      const { layers, skipped } = await quantizeModel(new Shared(), { skipModules: 'again' });
+      expect(layers.map(({ name }) => name)).toEqual(['layers.0.q_proj']);
+      expect(skipped).toEqual(['layers.0.o_proj', 'layers.1.o_proj', 'layers.2.o_proj', 'again']);
+    });
   });
 
   it('refuses names that match nothing, before it changes anything', async () => {
