@@ -1,5 +1,5 @@
 import { buffer, init, Module, type Parameter } from '@burin/nn';
-import { noGrad, ones, ShapeError, scope, type Tensor, widen, zeros } from '@burin/tensor';
+import { checkOptions, noGrad, ones, ShapeError, scope, type Tensor, widen, zeros } from '@burin/tensor';
 import { channelMoments, channelNorm } from './channel-norm.js';
 import { checkEps, checkWidth, type NormOptions } from './row-norm.js';
 
@@ -27,12 +27,18 @@ export class BatchNorm extends Module {
   readonly eps: number;
   readonly momentum: number;
 
-  /** @throws RangeError if `channels` is no width, `eps` is not greater than 0, or `momentum` is not from 0 to 1 */
-  constructor(channels: number, { eps = 1e-5, momentum = 0.1 }: BatchNormOptions = {}) {
+  /**
+   * @throws RangeError if `channels` is no width, `eps` is not greater than 0, `momentum` is not from 0 to 1, or an option is
+   *   none
+   */
+  constructor(channels: number, options: BatchNormOptions = {}) {
     super();
+    checkOptions('BatchNorm', options, ['eps', 'momentum']);
+    const { eps = 1e-5, momentum = 0.1 } = options;
     checkWidth('BatchNorm', 'channels', channels);
     checkEps('BatchNorm', eps);
-    if (!(momentum >= 0 && momentum <= 1)) {
+    // null, which is PyTorch's cumulative average, would pass for 0
+    if (!(Number.isFinite(momentum) && momentum >= 0 && momentum <= 1)) {
       throw new RangeError(`BatchNorm: momentum must be from 0 to 1, got ${momentum}`);
     }
     this.weight = init.ones([channels]);

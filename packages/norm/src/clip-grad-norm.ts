@@ -1,4 +1,4 @@
-import { commonDevice, scope, type Tensor, zeros } from '@burin/tensor';
+import { checkOptions, checkTensor, commonDevice, scope, type Tensor, zeros } from '@burin/tensor';
 import { checkOrder, type NormOrder, vectorNorm } from './vector-norm.js';
 
 /** Which norm of the gradients. */
@@ -12,11 +12,11 @@ export interface GradNormOptions {
  *
  * @param parameters - those without a gradient do not count; one that comes twice counts once
  * @returns a scalar tensor; 0 where there is no gradient
- * @throws RangeError if `ord` is not 1, 2 or Infinity
+ * @throws RangeError if `ord` is not 1, 2 or Infinity, or an option is none; TypeError if `parameters` are no tensors
  */
-export function gradNorm(parameters: Iterable<Tensor>, { ord = 2 }: GradNormOptions = {}): Tensor {
-  checkOrder('gradNorm', ord);
-  return normOf(gradientsOf(parameters), ord);
+export function gradNorm(parameters: Iterable<Tensor>, options: GradNormOptions = {}): Tensor {
+  const ord = orderOf('gradNorm', options);
+  return normOf(gradientsOf('gradNorm', parameters), ord);
 }
 
 /**
@@ -24,20 +24,17 @@ export function gradNorm(parameters: Iterable<Tensor>, { ord = 2 }: GradNormOpti
  *
  *     grad *= min(1, maxNorm / (norm + 1e-6))
  *
- * The factor is computed on the device, so a training step need not wait. A norm of NaN or Infinity makes the gradients
- * NaN: look at the returned norm before the optimizer's step.
+ * The factor is computed on the device, so a training step need not wait. A norm of NaN makes the gradients NaN; one of
+ * Infinity makes those that are finite 0, as in PyTorch: look at the returned norm before the optimizer's step.
  *
  * @returns the norm before clipping, a scalar tensor
- * @throws RangeError if `maxNorm` is not greater than 0, or `ord` is not 1, 2 or Infinity
+ * @throws RangeError if `maxNorm` is not greater than 0, `ord` is not 1, 2 or Infinity, or an option is none; TypeError if
+ *   `parameters` are no tensors
  */
-export function clipGradNorm_(
-  parameters: Iterable<Tensor>,
-  maxNorm: number,
-  { ord = 2 }: GradNormOptions = {},
-): Tensor {
-  checkOrder('clipGradNorm_', ord);
+export function clipGradNorm_(parameters: Iterable<Tensor>, maxNorm: number, options: GradNormOptions = {}): Tensor {
+  const ord = orderOf('clipGradNorm_', options);
   if (!(maxNorm > 0)) throw new RangeError(`clipGradNorm_: maxNorm must be greater than 0, got ${maxNorm}`);
-  const gradients = gradientsOf(parameters);
+  const gradients = gradientsOf('clipGradNorm_', parameters);
   const norm = normOf(gradients, ord);
   if (maxNorm === Infinity) return norm;
   scope(() => {
@@ -47,8 +44,22 @@ export function clipGradNorm_(
   return norm;
 }
 
-function gradientsOf(parameters: Iterable<Tensor>): Tensor[] {
-  return [...new Set(parameters)].flatMap(({ grad }) => (grad ? [grad] : []));
+function orderOf(who: string, options: GradNormOptions): NormOrder {
+  checkOptions(who, options, ['ord']);
+  const { ord = 2 } = options;
+  checkOrder(who, ord);
+  return ord;
+}
+
+/** What is passed over would not be clipped: names beside the parameters, or a model in their place, are errors. */
+function gradientsOf(who: string, parameters: Iterable<Tensor>): Tensor[] {
+  if (typeof parameters?.[Symbol.iterator] !== 'function') {
+    throw new TypeError(`${who}: expected parameters, such as model.parameters(), got ${typeof parameters}`);
+  }
+  return [...new Set(parameters)].flatMap((parameter) => {
+    checkTensor(parameter, who);
+    return parameter.grad ? [parameter.grad] : [];
+  });
 }
 
 function normOf(gradients: readonly Tensor[], ord: NormOrder): Tensor {

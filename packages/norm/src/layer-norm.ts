@@ -1,5 +1,5 @@
 import { init, Module, type Parameter } from '@burin/nn';
-import { commonDevice, record, scope, Tensor, widen } from '@burin/tensor';
+import { checkOptions, commonDevice, record, scope, Tensor, widen } from '@burin/tensor';
 import { checkEps, checkRows, checkWidth, type NormOptions } from './row-norm.js';
 
 /**
@@ -8,7 +8,7 @@ import { checkEps, checkRows, checkWidth, type NormOptions } from './row-norm.js
  *     y = (x − mean(x)) / sqrt(var(x) + eps) · weight + bias
  *
  * The variance is the biased one, taken in two passes, so that a large mean does not cancel it away. Sums are float32 or
- * wider. A row of equal numbers gives `bias`; NaN stays in its row.
+ * wider. A row of equal numbers gives `bias`, but for the rounding of their mean; NaN stays in its row.
  *
  * @param x - `[..., C]`, float32, float16 or bfloat16
  * @param weight - `[C]`; null means 1
@@ -16,15 +16,17 @@ import { checkEps, checkRows, checkWidth, type NormOptions } from './row-norm.js
  * @param options.eps - added to the variance, not to the root. Default 1e-5.
  * @returns `[..., C]`, float32
  * @throws ShapeError if `weight` or `bias` is not `[C]`
- * @throws RangeError if `eps` is not greater than 0
+ * @throws RangeError if `eps` is not greater than 0, or an option is none
  * @see Ba et al. 2016, https://arxiv.org/abs/1607.06450
  */
 export function layerNorm(
   x: Tensor,
   weight: Tensor | null = null,
   bias: Tensor | null = null,
-  { eps = 1e-5 }: NormOptions = {},
+  options: NormOptions = {},
 ): Tensor {
+  checkOptions('layerNorm', options, ['eps']);
+  const { eps = 1e-5 } = options;
   return scope(() => {
     const wide = widen(x, 'layerNorm');
     const scale = weight && widen(weight, 'layerNorm');
@@ -80,9 +82,11 @@ export class LayerNorm extends Module {
   readonly bias: Parameter | null; // [C], zeros at first
   readonly eps: number;
 
-  /** @throws RangeError if `width` is not a whole number of 1 or more, or `eps` is not greater than 0 */
-  constructor(width: number, { eps = 1e-5, bias = true }: NormOptions & { bias?: boolean } = {}) {
+  /** @throws RangeError if `width` is not a whole number of 1 or more, `eps` is not greater than 0, or an option is none */
+  constructor(width: number, options: NormOptions & { bias?: boolean } = {}) {
     super();
+    checkOptions('LayerNorm', options, ['eps', 'bias']);
+    const { eps = 1e-5, bias = true } = options;
     checkWidth('LayerNorm', 'width', width);
     checkEps('LayerNorm', eps);
     this.weight = init.ones([width]);

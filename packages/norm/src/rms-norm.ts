@@ -1,5 +1,5 @@
 import { init, Module, type Parameter } from '@burin/nn';
-import { commonDevice, record, scope, Tensor, widen } from '@burin/tensor';
+import { checkOptions, commonDevice, record, scope, Tensor, widen } from '@burin/tensor';
 import { checkEps, checkRows, checkWidth, type NormOptions } from './row-norm.js';
 
 /**
@@ -14,12 +14,14 @@ import { checkEps, checkRows, checkWidth, type NormOptions } from './row-norm.js
  * @param options.eps - added to the mean of squares, not to the root. Default 1e-6.
  * @returns `[..., C]`, float32
  * @throws ShapeError if `weight` is not `[C]`
- * @throws RangeError if `eps` is not greater than 0
+ * @throws RangeError if `eps` is not greater than 0, or an option is none
  * @see Zhang & Sennrich 2019, https://arxiv.org/abs/1910.07467
  * @example
  * await rmsNorm(tensor([[3, 4]]), ones([2])).data(); // [0.8485, 1.1314]
  */
-export function rmsNorm(x: Tensor, weight: Tensor | null = null, { eps = 1e-6 }: NormOptions = {}): Tensor {
+export function rmsNorm(x: Tensor, weight: Tensor | null = null, options: NormOptions = {}): Tensor {
+  checkOptions('rmsNorm', options, ['eps']);
+  const { eps = 1e-6 } = options;
   return scope(() => {
     const wide = widen(x, 'rmsNorm');
     const scale = weight && widen(weight, 'rmsNorm');
@@ -55,9 +57,11 @@ export class RmsNorm extends Module {
   readonly weight: Parameter; // [C], ones at first
   readonly eps: number;
 
-  /** @throws RangeError if `width` is not a whole number of 1 or more, or `eps` is not greater than 0 */
-  constructor(width: number, { eps = 1e-6 }: NormOptions = {}) {
+  /** @throws RangeError if `width` is not a whole number of 1 or more, `eps` is not greater than 0, or an option is none */
+  constructor(width: number, options: NormOptions = {}) {
     super();
+    checkOptions('RmsNorm', options, ['eps']);
+    const { eps = 1e-6 } = options;
     checkWidth('RmsNorm', 'width', width);
     checkEps('RmsNorm', eps);
     this.weight = init.ones([width]);

@@ -1,4 +1,15 @@
-import { type Axes, amaxAbs, noGrad, record, scope, sumAbs, sumSquares, type Tensor, widen } from '@burin/tensor';
+import {
+  type Axes,
+  amaxAbs,
+  checkOptions,
+  noGrad,
+  record,
+  scope,
+  sumAbs,
+  sumSquares,
+  type Tensor,
+  widen,
+} from '@burin/tensor';
 
 /** Which norm: 1 sums absolute values, 2 is the Euclidean one, Infinity takes the largest absolute value. */
 export type NormOrder = 1 | 2 | typeof Infinity;
@@ -22,11 +33,13 @@ const NO_NORM = 1e-23;
  * Its gradient at the zero vector is 0. Of equal largest elements each takes an even share of the L∞ gradient. NaN gives NaN.
  *
  * @returns `x`'s shape without `axes`
- * @throws RangeError if `ord` is another number
+ * @throws RangeError if `ord` is another number, or an option is none
  * @example
  * await vectorNorm(tensor([3, 4])).item(); // 5
  */
-export function vectorNorm(x: Tensor, { ord = 2, axes, keepdim = false }: VectorNormOptions = {}): Tensor {
+export function vectorNorm(x: Tensor, options: VectorNormOptions = {}): Tensor {
+  checkOptions('vectorNorm', options, ['ord', 'axes', 'keepdim']);
+  const { ord = 2, axes, keepdim = false } = options;
   checkOrder('vectorNorm', ord);
   if (ord === 1) return sumAbs(x, axes, keepdim);
   if (ord === 2) return euclidean(x, axes, keepdim);

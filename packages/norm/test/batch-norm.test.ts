@@ -119,6 +119,10 @@ describe('BatchNorm refuses', () => {
 
   it('options out of range', () => {
     expect(() => new BatchNorm(2, { momentum: 1.5 })).toThrow('BatchNorm: momentum must be from 0 to 1, got 1.5');
+    expect(() => new BatchNorm(2, { momentum: null as unknown as number })).toThrow('from 0 to 1, got null');
+    expect(() => new BatchNorm(2, { affine: false } as object)).toThrow(
+      'BatchNorm: there is no option affine; expected eps, momentum',
+    );
     expect(() => new BatchNorm(2, { eps: 0 })).toThrow('BatchNorm: eps must be greater than 0, got 0');
     expect(() => new BatchNorm(0)).toThrow('BatchNorm: channels must be a whole number of 1 or more, got 0');
   });

@@ -1,4 +1,4 @@
-import { clipGradNorm_, gradNorm, type NormOrder } from '@burin/norm';
+import { clipGradNorm_, gradNorm, LayerNorm, type NormOrder } from '@burin/norm';
 import { type Tensor, tensor, zeros } from '@burin/tensor';
 import {
   devices,
@@ -69,6 +69,12 @@ describe.each(devices)('clipGradNorm_ on %s', (device) => {
     expect(await clipGradNorm_([broken], 1).item()).toBeNaN();
   });
 
+  it('makes finite gradients 0 where the norm is Infinity', async () => {
+    const broken = withGradient(tensor([1, Infinity], [2], { device }));
+    expect(await clipGradNorm_([broken], 1).item()).toBe(Infinity);
+    expect([...(await broken.grad!.data())]).toEqual([0, NaN]);
+  });
+
   it('frees all but the norm', () => {
     const clipped = parameters();
     const { memory } = clipped[0]!.device;
@@ -79,7 +85,23 @@ describe.each(devices)('clipGradNorm_ on %s', (device) => {
     }
   });
 
+  it('refuses what holds no parameters, which would be passed over', () => {
+    const model = new LayerNorm(2);
+    expect(() => clipGradNorm_(model.namedParameters() as unknown as Tensor[], 1)).toThrow(
+      'clipGradNorm_: a tensor is expected, got an array',
+    );
+    expect(() => clipGradNorm_(model as unknown as Tensor[], 1)).toThrow(
+      'clipGradNorm_: expected parameters, such as model.parameters(), got object',
+    );
+    expect(() => gradNorm(undefined as unknown as Tensor[])).toThrow(
+      'gradNorm: expected parameters, such as model.parameters(), got undefined',
+    );
+  });
+
   it('refuses a norm or an order that is none', () => {
+    expect(() => clipGradNorm_([], 1, Infinity as never)).toThrow(
+      'clipGradNorm_: options have names: expected { ord }, got Infinity',
+    );
     expect(() => clipGradNorm_([], 0)).toThrow('clipGradNorm_: maxNorm must be greater than 0, got 0');
     expect(() => clipGradNorm_([], Number.NaN)).toThrow('got NaN');
     expect(() => clipGradNorm_([], 1, { ord: 0 as 1 })).toThrow('clipGradNorm_: ord must be 1, 2 or Infinity, got 0');

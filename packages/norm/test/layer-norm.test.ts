@@ -138,4 +138,14 @@ describe('layerNorm refuses', () => {
     );
     expect(() => new LayerNorm(0)).toThrow('LayerNorm: width must be a whole number of 1 or more, got 0');
   });
+
+  it('options without a name, as PyTorch takes eps, and those that are none', () => {
+    expect(() => new LayerNorm(3, 1e-3 as never)).toThrow(
+      new TypeError('LayerNorm: options have names: expected { eps, bias }, got 0.001'),
+    );
+    expect(() => new LayerNorm(3, { elementwiseAffine: false } as object)).toThrow(
+      'LayerNorm: there is no option elementwiseAffine; expected eps, bias',
+    );
+    expect(() => layerNorm(zeros([1, 3]), null, null, 1e-3 as never)).toThrow('layerNorm: options have names');
+  });
 });

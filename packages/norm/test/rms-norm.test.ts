@@ -135,6 +135,13 @@ describe('rmsNorm refuses', () => {
     expect(() => new RmsNorm(2.5)).toThrow('RmsNorm: width must be a whole number of 1 or more, got 2.5');
   });
 
+  it('options without a name, as PyTorch takes eps, and those that are none', () => {
+    expect(() => new RmsNorm(3, 1e-5 as never)).toThrow('RmsNorm: options have names: expected { eps }, got 0.00001');
+    expect(() => rmsNorm(zeros([1, 3]), null, { epsilon: 1e-5 } as object)).toThrow(
+      'rmsNorm: there is no option epsilon; expected eps',
+    );
+  });
+
   it('a tensor that is not floating-point', () => {
     expect(() => rmsNorm(tensor(new Int32Array(4), [2, 2]))).toThrow('rmsNorm: a floating-point tensor is expected');
   });

@@ -102,5 +102,8 @@ describe.each(devices)('vectorNorm on %s', (device) => {
 
   it('refuses another order', () => {
     expect(() => vectorNorm(zeros([2]), { ord: 3 as 2 })).toThrow('vectorNorm: ord must be 1, 2 or Infinity, got 3');
+    expect(() => vectorNorm(zeros([2]), 1 as never)).toThrow(
+      'vectorNorm: options have names: expected { ord, axes, keepdim }, got 1',
+    );
   });
 });

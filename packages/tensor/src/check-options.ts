@@ -4,9 +4,13 @@
  *
  * @param who - put before the message
  * @param known - names of the options that there are; listed after `lead`
- * @throws RangeError that names the first unknown option
+ * @throws RangeError that names the first unknown option; TypeError for what holds none, such as a number that another library
+ *   takes in that place
  */
 export function checkOptions(who: string, options: object, known: readonly string[], lead = 'expected'): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`${who}: options have names: expected { ${known.join(', ')} }, got ${String(options)}`);
+  }
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown === undefined) return;
   throw new RangeError(`${who}: there is no option ${unknown}; ${lead} ${known.join(', ')}`);
