@@ -14,7 +14,7 @@ describe('gpu()', () => {
     );
   });
 
-  it('says what was tried where there is none, and does not fall back', async () => {
+  it('promise 14: says what was tried where there is none, and does not fall back', async () => {
     const opening = gpu({ backend: 'webgl2' }); // Node has none
     await expect(opening).rejects.toThrow(DeviceError);
     await expect(opening).rejects.toThrow(
@@ -44,7 +44,7 @@ describe.each(backends)('the GPU device on $name $missing', ({ name, device }) =
     );
   });
 
-  here('refuses a tensor beyond the limit of one buffer, with its size and the limit', () => {
+  here('promise 17: refuses a tensor beyond the limit of one buffer, with its size and the limit', () => {
     const { memory } = device!;
     expect(() => memory.allocate(2 ** 40)).toThrow(
       /^gpu: a tensor of 274877906944 elements \(float32\) takes 1024\.0 GiB on the GPU, and \w+ holds at most .+ in one buffer \(max/i,

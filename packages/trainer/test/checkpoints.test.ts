@@ -249,6 +249,18 @@ describe('promise 12: best and last are kept', () => {
     expect(await trainer.train()).toMatchObject({ globalStep: 8, bestCheckpoint: null });
   });
 
+  it('stops early with the weights of the last step, though there is a best checkpoint', async () => {
+    const scores = [1, 2, 1, 1];
+    const outputDir = temporaryFolder();
+    const args: TrainingOptions = { evalSteps: 2, saveSteps: 2, earlyStoppingPatience: 2, metricForBestModel: 'score' };
+    const trainer = newTrainer({ outputDir, ...args }, { computeMetrics: () => ({ score: scores.shift()! }) });
+    const { globalStep, bestCheckpoint } = await trainer.train();
+    expect({ globalStep, bestCheckpoint }).toEqual({ globalStep: 8, bestCheckpoint: `${outputDir}/checkpoint-4` });
+    const model = new TinyLanguageModel({ dropout: 0.2 });
+    await newTrainer({ outputDir, maxSteps: 8, resumeFromCheckpoint: true }, { model }).train();
+    expect(await weightsOf(trainer.model)).toEqual(await weightsOf(model));
+  });
+
   it('names the figures that there are where metricForBestModel is none of them', async () => {
     await expect(newTrainer({ outputDir: temporaryFolder(), metricForBestModel: 'f1' }).train()).rejects.toThrow(
       'metricForBestModel must be a figure of the evaluation: expected one of evalLoss, evalAccuracy, evalPerplexity, got f1',
