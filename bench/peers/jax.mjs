@@ -26,6 +26,13 @@ function disposeAll(inputs) {
   for (const input of inputs) input.dispose();
 }
 
+const OPERATIONS = {
+  'elementwise/add': (x, y) => np.add(x.ref, y.ref),
+  'elementwise/exp': (x) => np.exp(x.ref),
+  'elementwise/gelu': (x) => nn.gelu(x.ref),
+  'row/softmax': (x) => nn.softmax(x.ref, -1),
+};
+
 function jobOf(name, shape, array) {
   if (name.startsWith('product/')) {
     const [m, k, n] = shape;
@@ -33,12 +40,8 @@ function jobOf(name, shape, array) {
     const op = (x, transposed) => (transposed ? np.transpose(x.ref) : x.ref);
     return { inputs: [a, b], run: () => np.matmul(op(a, name[8] === 't'), op(b, name[9] === 't')) };
   }
-  const [x, y] = [array([...shape]), array([...shape])];
-  const inputs = [x, y];
-  if (name === 'elementwise/add') return { inputs, run: () => np.add(x.ref, y.ref) };
-  if (name === 'elementwise/exp') return { inputs, run: () => np.exp(x.ref) };
-  if (name === 'elementwise/gelu') return { inputs, run: () => nn.gelu(x.ref) };
-  if (name === 'row/softmax') return { inputs, run: () => nn.softmax(x.ref, -1) };
-  disposeAll(inputs);
-  return null;
+  const operation = OPERATIONS[name];
+  if (!operation) return null;
+  const inputs = [array(shape), array(shape)];
+  return { inputs, run: () => operation(...inputs) };
 }

@@ -20,18 +20,21 @@ export async function open() {
   };
 }
 
+const OPERATIONS = {
+  'elementwise/add': (x, y) => tf.add(x, y),
+  'elementwise/exp': (x) => tf.exp(x),
+  'row/softmax': (x) => tf.softmax(x),
+};
+
 function jobOf(name, shape, array) {
   if (name.startsWith('product/')) {
     const [m, k, n] = shape;
     const [transposeA, transposeB] = [name[8] === 't', name[9] === 't'];
     const inputs = [array(transposeA ? [k, m] : [m, k]), array(transposeB ? [n, k] : [k, n])];
-    return { inputs: [...inputs], run: () => tf.matMul(inputs[0], inputs[1], transposeA, transposeB) };
+    return { inputs, run: () => tf.matMul(inputs[0], inputs[1], transposeA, transposeB) };
   }
-  const [x, y] = [array([...shape]), array([...shape])];
-  const inputs = [x, y];
-  if (name === 'elementwise/add') return { inputs, run: () => tf.add(x, y) };
-  if (name === 'elementwise/exp') return { inputs, run: () => tf.exp(x) };
-  if (name === 'row/softmax') return { inputs, run: () => tf.softmax(x) };
-  tf.dispose(inputs);
-  return null;
+  const operation = OPERATIONS[name];
+  if (!operation) return null;
+  const inputs = [array(shape), array(shape)];
+  return { inputs, run: () => operation(...inputs) };
 }

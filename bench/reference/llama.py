@@ -96,7 +96,9 @@ def train_step(method):
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-3, fused=True)
     ids = torch.randint(0, VOCABULARY, (BATCH, TOKENS))
-    target = torch.randint(0, VOCABULARY, (BATCH * TOKENS,))
+    target = torch.randint(0, VOCABULARY, (BATCH, TOKENS))
+    target[:, -1] = -100  # the last token of a text foretells none that is there
+    target = target.view(-1)
 
     def step():
         loss = F.cross_entropy(model(ids).view(-1, VOCABULARY), target)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { wholeNumber } from './arguments.js';
 import { median } from './measure.js';
 import { type BenchRecord, parseRecords, sameCase } from './record.js';
 
@@ -26,10 +27,18 @@ function readSettings(args: string[]): Settings {
   const own = args[0] === '--' ? args.slice(1) : args;
   const text = (value: string) => ({ type: 'string', default: value }) as const;
   const options = { threads: text('1'), rounds: text('3'), blas: text('auto'), python: text('python3') };
-  const { values, positionals } = parseArgs({ args: own, options, allowPositionals: true });
-  const rounds = Number(values.rounds);
-  if (!(Number.isInteger(rounds) && rounds >= 1)) throw new RangeError(`bench: --rounds must be 1 or more; ${USAGE}`);
-  return { ...values, rounds, prefix: positionals[0] ?? '' };
+  const { values, positionals } = parse(() => parseArgs({ args: own, options, allowPositionals: true }));
+  if (positionals.length > 1) throw new RangeError(`bench: one NAME at most, got ${positionals.join(', ')}; ${USAGE}`);
+  wholeNumber('threads', values.threads, USAGE);
+  return { ...values, rounds: wholeNumber('rounds', values.rounds, USAGE), prefix: positionals[0] ?? '' };
+}
+
+function parse<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (cause) {
+    throw new RangeError(`bench: ${(cause as Error).message}; ${USAGE}`, { cause });
+  }
 }
 
 function ours({ prefix, threads, blas }: Settings): BenchRecord[] {
@@ -44,21 +53,21 @@ function ours({ prefix, threads, blas }: Settings): BenchRecord[] {
 function torch({ prefix, threads, python }: Settings): BenchRecord[] {
   // more threads than these, also in the libraries below PyTorch, would make the comparison unfair to us
   const environment = { OMP_NUM_THREADS: threads, MKL_NUM_THREADS: threads };
-  const output = runProgram(python, [here('../reference/torch_cases.py'), threads, prefix], environment);
-  return parseRecords(output, 'torch_cases.py');
+  const hint = '; the comparison needs Python with PyTorch (pip install torch)';
+  const output = runProgram(python, [here('../reference/torch_cases.py'), threads, prefix], environment, hint);
+  const records = parseRecords(output, 'torch_cases.py');
+  if (records.length === 0) throw new RangeError(`bench: PyTorch has no case that begins with '${prefix}'`);
+  return records;
 }
 
-function runProgram(program: string, args: string[], environment: Record<string, string>): string {
+function runProgram(program: string, args: string[], environment: Record<string, string>, hint = ''): string {
   const { status, stdout, stderr, error } = spawnSync(program, args, {
     encoding: 'utf8',
     maxBuffer: 2 ** 26,
     env: { ...process.env, ...environment },
   });
   if (status === 0) return stdout;
-  throw new Error(
-    `bench: ${program} ${args[0]} failed: ${error?.message ?? stderr.trim()}; the comparison needs Python with PyTorch ` +
-      '(pip install torch) and, for ours, what pnpm bench needs',
-  );
+  throw new Error(`bench: ${program} ${args[0]} failed: ${error?.message ?? stderr.trim()}${hint}`);
 }
 
 interface Comparison {
@@ -94,13 +103,13 @@ try {
   const comparisons: Comparison[] = [];
   for (let round = 0; round < settings.rounds; round++) {
     const theirs = torch(settings);
-    for (const record of ours(settings)) {
-      const same = theirs.find((one) => sameCase(one, record));
-      if (same) comparisons.push({ ours: record, torch: same });
+    const own = ours(settings);
+    for (const record of theirs) {
+      const same = own.find((one) => sameCase(one, record));
+      if (!same) throw new Error(`bench: torch_cases.py has ${record.name} ${record.shape}, which pnpm bench has not`);
+      comparisons.push({ ours: same, torch: record });
     }
   }
-  if (comparisons.length === 0)
-    throw new RangeError(`bench: PyTorch has no case that begins with '${settings.prefix}'`);
   print(comparisons);
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));

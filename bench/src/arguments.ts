@@ -23,10 +23,14 @@ const USAGE =
 export function parseArguments(args: readonly string[], baseline: string): Options {
   const { values, positionals } = parse(namedBaseline(args, baseline));
   if (positionals.length > 1) throw new RangeError(`bench: one NAME at most, got ${positionals.join(', ')}; ${USAGE}`);
+  const prefix = positionals[0] ?? '';
+  const others = prefix === 'gpu' ? (['threads', 'blas', 'peers', 'compare'] as const) : (['backend'] as const);
+  const wrong = others.find((name) => values[name] !== undefined);
+  if (wrong) throw new RangeError(`bench: --${wrong} is ${prefix === 'gpu' ? 'not ' : ''}for gpu; ${USAGE}`);
   return {
-    prefix: positionals[0] ?? '',
+    prefix,
     json: values.json ?? null,
-    threads: threadCount(values.threads),
+    threads: values.threads === undefined ? null : wholeNumber('threads', values.threads, USAGE),
     blas: values.blas ?? null,
     peers: values.peers ?? false,
     backend: values.backend ?? null,
@@ -60,9 +64,9 @@ function parse(args: string[]) {
   }
 }
 
-function threadCount(value: string | undefined): number | null {
-  if (value === undefined) return null;
+/** @throws RangeError that says what to write instead */
+export function wholeNumber(option: string, value: string, usage: string): number {
   const count = Number(value);
   if (Number.isInteger(count) && count >= 1) return count;
-  throw new RangeError(`bench: --threads must be a whole number of 1 or more, got ${value}; ${USAGE}`);
+  throw new RangeError(`bench: --${option} must be a whole number of 1 or more, got ${value}; ${usage}`);
 }

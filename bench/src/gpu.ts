@@ -65,7 +65,7 @@ const REDUCED: Sizes = {
 };
 
 /** `pnpm bench gpu`: compile time, launch overhead, products, elementwise and a training step, on one backend. */
-export async function benchGpu(backend: string | null, report: (record: BenchRecord) => void): Promise<void> {
+export async function benchGpu(backend: string | null, report: (record: BenchRecord) => Promise<void>): Promise<void> {
   const begin = performance.now();
   const device = await gpu(backend === null ? {} : { backend: backend as BackendName });
   const opened = performance.now() - begin;
@@ -78,24 +78,24 @@ export async function benchGpu(backend: string | null, report: (record: BenchRec
       ...{ msBest: rounded(timing.best), msCpu: rounded(timing.cpu), ...more },
     });
 
-  record('open', 'gpu.js loaded, device opened, self-test', once(opened));
-  record('compile', 'mean of a kernel', await compileTime(device));
+  await record('open', 'gpu.js loaded, device opened, self-test', once(opened));
+  await record('compile', 'mean of a kernel', await compileTime(device));
   const launches = 500;
   const launching = await measure(() => manyLaunches(launches), BUDGET);
-  record('launch', `${launches} of 4 elements`, launching, rates({ operations: launches }, launching, null));
+  await record('launch', `${launches} of 4 elements`, launching, rates({ operations: launches }, launching, null));
   for (const [m, k, n] of sizes.products) {
     const timing = await timeOf(() => matmul(a(m, k), a(k, n)));
-    record('product', `${m}x${k}x${n}`, timing, rates({ flops: 2 * m * n * k }, timing, null));
+    await record('product', `${m}x${k}x${n}`, timing, rates({ flops: 2 * m * n * k }, timing, null));
   }
   for (const weight of sizes.weights) await benchVector(weight, record);
   await benchElementwise(sizes, record);
   const [sequences, length] = sizes.batch;
   const step = await trainStep(sequences, length);
-  record('train-step/full', `${sequences}x${length}`, step, rates({ tokens: sequences * length }, step, null));
+  await record('train-step/full', `${sequences}x${length}`, step, rates({ tokens: sequences * length }, step, null));
   device.dispose();
 }
 
-type Record = (name: string, shape: string, timing: Timing, more?: Partial<BenchRecord>) => void;
+type Record = (name: string, shape: string, timing: Timing, more?: Partial<BenchRecord>) => Promise<void>;
 
 /** Bytes of an NF4 weight in GPU memory, an element: six codes in a float, and a scale for 64. */
 const NF4_BYTES = 4 / 6 + 4 / 64;
@@ -110,7 +110,7 @@ async function benchVector([out, inner]: readonly [number, number], record: Reco
   ];
   for (const [name, body, bytes] of cases) {
     const timing = await timeOf(body);
-    record(name, `1x${inner}x${out}`, timing, rates({ bytes: bytes * out * inner }, timing, null));
+    await record(name, `1x${inner}x${out}`, timing, rates({ bytes: bytes * out * inner }, timing, null));
   }
   for (const made of [weight, ...quantized.tensors]) made.dispose();
 }
@@ -126,7 +126,7 @@ async function benchElementwise({ elements, rows: [rows, cols] }: Sizes, record:
   ];
   for (const [name, body, bytes, shape] of cases) {
     const timing = await timeOf(body);
-    record(name, shape, timing, rates({ bytes }, timing, null));
+    await record(name, shape, timing, rates({ bytes }, timing, null));
   }
   for (const made of [x, y, matrix]) made.dispose();
 }

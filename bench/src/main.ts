@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { cpu } from '@burin/tensor';
 import { type Options, parseArguments } from './arguments.js';
@@ -16,34 +16,47 @@ const BAD_USAGE = 2;
 async function bench(options: Options): Promise<void> {
   if (options.prefix === 'gpu') return benchOnGpu(options);
   setEngine(options);
-  const baseline =
-    options.compare === null ? null : parseRecords(await readFile(options.compare, 'utf8'), options.compare);
+  const baseline = options.compare === null ? null : await readBaseline(options.compare);
   const chosen = choose(options.prefix);
+  const peers = options.peers ? await peerCases(chosen) : []; // first: what is missing is said at once
+  const keep = await openRecords(options.json);
   const machine = await describeMachine(chosen);
-  const records: BenchRecord[] = [];
+  if (baseline) console.log(`baseline: ${[...new Set(baseline.map(({ engine }) => engine))].join('; ')}`);
   const report = (record: BenchRecord) => {
-    records.push(record);
     const before = baseline?.find((one) => sameCase(one, record)) ?? null;
     console.log(tableRow(record, baseline ? before : undefined));
+    return keep(record);
   };
   console.log(tableHead(baseline !== null));
-  for (const one of chosen) report(await runCase(one, machine));
-  if (options.peers) {
-    for (const one of await peerCases(chosen)) report(await runPeerCase(one));
-  }
-  if (options.json !== null)
-    await writeFile(options.json, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
+  for (const one of chosen) await report(await runCase(one, machine));
+  for (const one of peers) await report(await runPeerCase(one));
+}
+
+async function readBaseline(file: string): Promise<BenchRecord[]> {
+  const text = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw new RangeError(`bench: --compare needs a file that --json has written: ${cause.message}`, { cause });
+  });
+  return parseRecords(text, file);
+}
+
+/** Writes each record as soon as it is there: a run that is interrupted leaves those that it has. */
+async function openRecords(file: string | null): Promise<(record: BenchRecord) => Promise<void>> {
+  if (file === null) return async () => {};
+  await writeFile(file, '').catch((cause: Error) => {
+    throw new RangeError(`bench: --json must name a file that can be written: ${cause.message}`, { cause });
+  });
+  return (record) => appendFile(file, `${JSON.stringify(record)}\n`);
 }
 
 async function benchOnGpu({ backend, json }: Options): Promise<void> {
   const { benchGpu } = await import('./gpu.js');
-  const records: BenchRecord[] = [];
+  const keep = await openRecords(json);
   console.log(tableHead(false));
   await benchGpu(backend, (record) => {
-    if (records.push(record) === 1) console.log(record.engine);
+    if (record.name === 'gpu/open') console.log(record.engine);
     console.log(tableRow(record, undefined));
+    return keep(record);
   });
-  if (json !== null) await writeFile(json, records.map((record) => `${JSON.stringify(record)}\n`).join(''));
 }
 
 /** The device reads these when it is first asked for, which is later. */

@@ -42,5 +42,7 @@ describe('the command line', () => {
     );
     expect(() => parse('a', 'b')).toThrow('bench: one NAME at most, got a, b; usage');
     expect(() => parse('--fast')).toThrow(/^bench: .*--fast.*usage: pnpm bench/s);
+    expect(() => parse('gpu', '--compare')).toThrow('bench: --compare is not for gpu; usage');
+    expect(() => parse('product', '--backend', 'webgpu')).toThrow('bench: --backend is for gpu; usage');
   });
 });

@@ -1,10 +1,16 @@
 import { cpu } from '@burin/tensor';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { cases } from '../src/cases/index.js';
 import { expectSamples, inputs } from '../src/cases/inputs.js';
 
+vi.mock('../src/cases/inputs.js', { spy: true });
+
 /** Those that take a moment only; the whole list is for `pnpm bench`. */
-const QUICK = ['product/nt 256x256x256', 'lora/tn 8x1024x512', 'overhead/forward+backward 1000 of 16'];
+const QUICK = [
+  ...['product/nt 256x256x256', 'lora/tn 8x1024x512', 'row/softmax 4096x512', 'row/cross-entropy+backward 1024x4096'],
+  ...['attention/forward+backward 1x8x512x64', 'nf4/dequantize 4096x4096', 'nf4/vector-float32 1x4096x4096'],
+  ...['optimizer/adamw 1x4194304', 'overhead/forward+backward 1000 of 16'],
+];
 
 describe('cases', () => {
   it('have names of their own', () => {
@@ -13,21 +19,21 @@ describe('cases', () => {
     for (const name of names) expect(name).toMatch(/^[a-z0-9-]+\/[a-z0-9+-]+ \S/);
   });
 
-  it.each(cases.filter(({ name, shape }) => QUICK.includes(`${name} ${shape}`)))(
-    '$name pass their check, and free what a run makes',
-    async (one) => {
-      const { memory } = cpu();
-      const before = memory.liveBytes;
-      const prepared = await one.prepare();
-      await prepared.check();
-      prepared.run();
-      const held = memory.liveBytes;
-      prepared.run();
-      expect(memory.liveBytes).toBe(held);
-      prepared.dispose();
-      expect(memory.liveBytes).toBe(before);
-    },
-  );
+  it.each(QUICK)('%s pass their check, and free what a run makes', async (which) => {
+    const one = cases.find(({ name, shape }) => `${name} ${shape}` === which)!;
+    const { memory } = cpu();
+    const before = memory.liveBytes;
+    const prepared = await one.prepare();
+    vi.mocked(expectSamples).mockClear();
+    await prepared.check();
+    expect(expectSamples).toHaveBeenCalled();
+    await prepared.run();
+    const held = memory.liveBytes;
+    await prepared.run();
+    expect(memory.liveBytes).toBe(held);
+    prepared.dispose();
+    expect(memory.liveBytes).toBe(before);
+  });
 
   it('notice a wrong result', async () => {
     const [x] = inputs([5]);

