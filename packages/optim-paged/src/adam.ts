@@ -85,6 +85,11 @@ function adamRule(
 
 function checkAdam(who: string, { lr, betas, eps, weightDecay }: AdamHyperparameters): void {
   for (const [name, value] of Object.entries({ lr, eps, weightDecay })) checkNotNegative(who, name, value);
-  if (Array.isArray(betas) && betas.length === 2 && betas.every((beta) => beta >= 0 && beta < 1)) return;
+  if (
+    Array.isArray(betas) &&
+    betas.length === 2 &&
+    betas.every((beta) => Number.isFinite(beta) && beta >= 0 && beta < 1)
+  )
+    return;
   throw new RangeError(`${who}: betas must be two numbers from 0 to less than 1, got [${betas}]`);
 }

@@ -28,7 +28,13 @@ export class LearningRateScheduler {
   readonly schedule: Schedule;
   #step = 0;
 
+  /** @throws TypeError if `schedule` is no function: a name, for one, is what `getSchedule` takes */
   constructor(optimizer: ScheduledOptimizer, schedule: Schedule) {
+    if (typeof schedule !== 'function') {
+      throw new TypeError(
+        `LearningRateScheduler: expected a schedule such as linearSchedule({ totalSteps: 100 }), got ${String(schedule)}`,
+      );
+    }
     this.optimizer = optimizer;
     this.schedule = schedule;
     this.#apply();

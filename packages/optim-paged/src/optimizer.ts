@@ -84,6 +84,7 @@ export abstract class Optimizer<H extends { lr: number }> {
    * On the CPU all is done when this returns; await it nevertheless: on other devices it may have to wait for a page.
    *
    * @throws MemoryError if not one page fits the device's budget; then nothing has changed
+   * @throws RangeError if a hyperparameter of a group was changed to one out of range; then nothing has changed
    * @throws DtypeError if a parameter that has a gradient, or the gradient, is not float32
    * @throws LifetimeError if a parameter or the optimizer was disposed, or a step is still running
    */
@@ -92,6 +93,7 @@ export abstract class Optimizer<H extends { lr: number }> {
     this.#running = true;
     try {
       const active = this.#parameters.entries.filter(({ parameter }) => parameter.grad !== null);
+      for (const group of new Set(active.map((entry) => entry.group))) this.#rule.check(group); // may have been changed
       for (const { key, parameter } of active) {
         parameter.alive(`${this.#rule.name}.step: parameter ${key}`);
         checkTrainable(this.#rule.name, key, parameter);
@@ -153,8 +155,8 @@ export abstract class Optimizer<H extends { lr: number }> {
    * Takes over a state: of an optimizer of the same kind over the same parameters in the same groups, whatever its paging.
    * What follows is bit for bit what would have followed there.
    *
-   * @throws RangeError if groups or parameters differ, ShapeError if a state is not as long as its parameter; then
-   *   nothing has changed
+   * @throws RangeError if groups or parameters differ, ShapeError if a state is not as long as its parameter, TypeError if
+   *   it is no state; then nothing has changed
    */
   loadStateDict(loaded: OptimizerState<H>): void {
     this.#check('loadStateDict');

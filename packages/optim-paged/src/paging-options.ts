@@ -28,6 +28,9 @@ export function resolvePaging(
   states: number,
   { pageBytes, deviceBytes = Number.POSITIVE_INFINITY }: PagingOptions,
 ): { pageBytes: number; deviceBytes: number } {
+  if (!(deviceBytes > 0)) {
+    throw new RangeError(`${who}: deviceBytes must be a number of bytes greater than 0, got ${deviceBytes}`);
+  }
   const unit = ALIGNMENT * states;
   const bytes = pageBytes ?? Math.max(unit, Math.min(DEFAULT_PAGE_BYTES, floorTo(unit, deviceBytes / 2)));
   if (!Number.isSafeInteger(bytes) || bytes < unit || bytes % unit !== 0) {

@@ -58,11 +58,12 @@ export class ParameterGroups<H extends object> {
    * @throws DeviceError if not all parameters are on one device
    */
   add({ params, ...options }: ParameterGroupOptions<H>): void {
+    checkIterable(this.#rule.name, params);
     const hyperparameters = { ...this.#defaults, ...known(this.#rule, options as Partial<H>) };
     this.#rule.check(hyperparameters);
     const members = new Map<Tensor, string>();
     for (const item of params) {
-      const [name, parameter] = isTensor(item) ? [null, item] : item;
+      const [name, parameter] = Array.isArray(item) ? (item as [string, Tensor]) : [null, item as Tensor];
       const key = name ?? String(this.entries.length + members.size);
       if (members.has(parameter)) continue; // tied: one update, under its first name
       this.#checkParameter(key, parameter, members);
@@ -131,11 +132,14 @@ export function checkGradient(who: string, key: string, { shape, size, grad }: T
   );
 }
 
+function checkIterable(who: string, params: Iterable<unknown>): void {
+  if (typeof params?.[Symbol.iterator] === 'function') return;
+  throw new TypeError(`${who}: expected parameters, such as model.parameters(), got ${typeof params}`);
+}
+
 function toGroups<H>(who: string, params: OptimizerParameters<H>): ParameterGroupOptions<H>[] {
-  if (typeof params?.[Symbol.iterator] !== 'function') {
-    throw new TypeError(`${who}: expected parameters, such as model.parameters(), got ${typeof params}`);
-  }
-  const items: readonly unknown[] = [...(params as Iterable<unknown>)];
+  checkIterable(who, params);
+  const items: readonly unknown[] = [...params];
   const isGroup = (item: unknown) => typeof item === 'object' && item !== null && 'params' in item && !isTensor(item);
   if (items.length > 0 && items.every(isGroup)) return items as ParameterGroupOptions<H>[];
   return [{ params: items } as unknown as ParameterGroupOptions<H>];

@@ -1,3 +1,5 @@
+import { checkOptions } from '@burin/tensor';
+
 /** The factor on the learning rate of each update, counted from 0. */
 export type Schedule = (step: number) => number;
 
@@ -22,10 +24,11 @@ export interface CosineOptions extends DecayOptions {
 /**
  * Stays at 1 after the warmup.
  *
- * @throws RangeError if `warmupSteps` is not a whole number of 0 or more
+ * @throws RangeError if `warmupSteps` is not a whole number of 0 or more, or an option is unknown
  * @see transformers `get_constant_schedule_with_warmup`
  */
 export function constantSchedule(options: WarmupOptions = {}): Schedule {
+  checkOptions('constantSchedule', options, ['warmupSteps']);
   const warmup = warmupOf('constantSchedule', options);
   return (step) => (step < warmup ? step / warmup : 1);
 }
@@ -35,10 +38,11 @@ export function constantSchedule(options: WarmupOptions = {}): Schedule {
  *
  *     max(0, (totalSteps − step) / (totalSteps − warmupSteps))
  *
- * @throws RangeError if a number of steps is not a whole number of 0 or more
+ * @throws RangeError if a number of steps is not a whole number of 0 or more, or an option is unknown
  * @see transformers `get_linear_schedule_with_warmup`
  */
 export function linearSchedule(options: DecayOptions): Schedule {
+  checkOptions('linearSchedule', options, ['warmupSteps', 'totalSteps']);
   const warmup = warmupOf('linearSchedule', options);
   const total = countOf('linearSchedule', 'totalSteps', options.totalSteps);
   const decay = Math.max(1, total - warmup);
@@ -50,10 +54,12 @@ export function linearSchedule(options: DecayOptions): Schedule {
  *
  *     max(0, ½ (1 + cos(2π · cycles · progress))),   progress = (step − warmupSteps) / (totalSteps − warmupSteps)
  *
- * @throws RangeError if a number of steps is not a whole number of 0 or more, or `cycles` is not greater than 0
+ * @throws RangeError if a number of steps is not a whole number of 0 or more, `cycles` is not greater than 0, or an option
+ *   is unknown
  * @see transformers `get_cosine_schedule_with_warmup`; Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983
  */
 export function cosineSchedule(options: CosineOptions): Schedule {
+  checkOptions('cosineSchedule', options, ['warmupSteps', 'totalSteps', 'cycles']);
   const { cycles = 0.5 } = options;
   if (!(cycles > 0)) throw new RangeError(`cosineSchedule: cycles must be greater than 0, got ${cycles}`);
   const warmup = warmupOf('cosineSchedule', options);
@@ -71,12 +77,13 @@ export type ScheduleName = 'constant' | 'constant_with_warmup' | 'linear' | 'cos
 /**
  * A schedule by its Hugging Face name. As there, `constant` knows no warmup, and asks for none to be given.
  *
- * @throws RangeError for a name that there is not, for warmup steps that `constant` would ignore, or where the schedule
- *   itself refuses its options
+ * @throws RangeError for a name or an option that there is not, for warmup steps that `constant` would ignore, or where the
+ *   schedule itself refuses its options
  * @example
  * getSchedule('linear', { warmupSteps: 10, totalSteps: 100 })(55); // 0.5
  */
 export function getSchedule(name: ScheduleName, options: WarmupOptions & { totalSteps?: number } = {}): Schedule {
+  checkOptions('getSchedule', options, ['warmupSteps', 'totalSteps']);
   const { warmupSteps = 0, totalSteps = Number.NaN } = options;
   switch (name) {
     case 'constant':

@@ -78,16 +78,22 @@ function floats(bytes: Uint8Array): Float32Array {
 /**
  * Pairs loaded states with parameters.
  *
+ * @throws TypeError if it is no state
  * @throws RangeError if groups or parameters are not those of this optimizer, or a state is incomplete
  * @throws ShapeError if a state is not as long as its parameter
  */
 export function matchStates<H>(
   who: string,
-  { state, paramGroups }: OptimizerState<H>,
+  loaded: OptimizerState<H>,
   entries: readonly Entry<H>[],
   groups: readonly ParameterGroup<H>[],
   names: readonly string[],
 ): Map<Entry<H>, ParameterState> {
+  if (!Array.isArray(loaded?.paramGroups) || typeof loaded.state !== 'object') {
+    const got = loaded instanceof Promise ? 'a promise: await it' : typeof loaded;
+    throw new TypeError(`${who}: expected what stateDict() resolves to, { state, paramGroups }, got ${got}`);
+  }
+  const { state, paramGroups } = loaded;
   checkGroups(who, paramGroups, entries, groups);
   const byKey = new Map(entries.map((entry) => [entry.key, entry]));
   const matched = new Map<Entry<H>, ParameterState>();
@@ -124,7 +130,7 @@ function checkGroups<H>(
   }
 }
 
-function checkState(who: string, { step, buffers }: ParameterState, size: number, names: readonly string[]): void {
+function checkState(who: string, { step, buffers = {} }: ParameterState, size: number, names: readonly string[]): void {
   if (!Number.isInteger(step) || step < 1) {
     throw new RangeError(`${who}: step must be a whole number of 1 or more, got ${step}`);
   }

@@ -1,6 +1,6 @@
 import { Adam, type AdamOptions, AdamW, type OptimizerState, SGD } from '@burin/optim-paged';
 import { arange, cpu, tensor, zeros } from '@burin/tensor';
-import { expectClose } from '@burin/testing';
+import { EXACT, expectClose } from '@burin/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { deviceWithoutReadNow, free, parameter, parameters, setGradient, setGradients, values } from './support.js';
 
@@ -257,6 +257,8 @@ describe('messages', () => {
         'raise it, or make pageBytes smaller (a multiple of 32)',
     ],
     [{ deviceBytes: 31 }, 'expected 32 or more, got 31'],
+    [{ deviceBytes: '64MB' }, 'AdamW: deviceBytes must be a number of bytes greater than 0, got 64MB'],
+    [{ betas: ['0.9', '0.99'] }, 'betas must be two numbers from 0 to less than 1, got [0.9,0.99]'],
     [1e-2, 'AdamW: expected options such as { lr: 1e-3 }, got 0.01'],
   ])('for options %j', (options, message) => {
     expect(() => new AdamW([p], options as AdamOptions)).toThrow(message);
@@ -325,6 +327,43 @@ describe('messages', () => {
     );
     expect(() => new AdamW([['a', 3 as never] as const])).toThrow(
       'AdamW: parameter a: a tensor is expected, got number',
+    );
+    expect(() => new AdamW([p, { params: [] }] as never)).toThrow(
+      'AdamW: parameter 1: a tensor is expected, got object',
+    );
+    expect(() => new AdamW([{ params: p as never }])).toThrow(
+      'AdamW: expected parameters, such as model.parameters(), got object',
+    );
+  });
+
+  it.each([
+    ['lr', Number.NaN, 'AdamW: lr must be a finite number of 0 or more, got NaN'],
+    ['lr', undefined, 'got undefined'],
+    ['betas', [0.9, 1], 'AdamW: betas must be two numbers from 0 to less than 1, got [0.9,1]'],
+  ])('for %s that was set to %j between steps, before a parameter is spoiled', async (name, value, message) => {
+    const q = kept(parameter([1, 2]));
+    const optimizer = kept(new AdamW([q]));
+    setGradient(q, [1, 1]);
+    Object.assign(optimizer.paramGroups[0]!, { [name]: value });
+    await expect(optimizer.step()).rejects.toThrow(message);
+    expectClose(await q.data(), [1, 2], EXACT);
+    Object.assign(optimizer.paramGroups[0]!, { lr: 0.1, betas: [0.9, 0.999] });
+    await optimizer.step();
+    expect((await q.data())[0]).toBeCloseTo(0.9, 2); // its first step: lr · sign(g), and a little decay
+    q.zeroGrad();
+  });
+
+  it('for a state that is none', async () => {
+    const optimizer = kept(new AdamW([p]));
+    const expected = 'AdamW: expected what stateDict() resolves to, { state, paramGroups }, got';
+    const other = kept(new AdamW([p]));
+    const unawaited = other.stateDict();
+    expect(() => optimizer.loadStateDict(unawaited as never)).toThrow(new TypeError(`${expected} a promise: await it`));
+    expect(() => optimizer.loadStateDict({} as never)).toThrow(`${expected} object`);
+    expect(() => optimizer.loadStateDict(undefined as never)).toThrow(`${expected} undefined`);
+    const { paramGroups } = await unawaited;
+    expect(() => optimizer.loadStateDict({ state: { 0: { step: 1 } as never }, paramGroups })).toThrow(
+      'AdamW: the loaded state of parameter 0: expected expAvg, expAvgSq as Float32Array, got nothing',
     );
   });
 

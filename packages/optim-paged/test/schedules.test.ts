@@ -66,11 +66,23 @@ describe('schedules', () => {
     expect(() => getSchedule('polynomial' as ScheduleName)).toThrow(
       'getSchedule: expected constant, constant_with_warmup, linear or cosine, got polynomial',
     );
+    const options = { totalSteps: 3, numWarmupSteps: 1 } as { totalSteps: number };
+    const unknown = 'there is no option numWarmupSteps; expected warmupSteps';
+    expect(() => linearSchedule(options)).toThrow(`linearSchedule: ${unknown}, totalSteps`);
+    expect(() => cosineSchedule(options)).toThrow(`cosineSchedule: ${unknown}, totalSteps, cycles`);
+    expect(() => constantSchedule({ numWarmupSteps: 1 } as object)).toThrow(`constantSchedule: ${unknown}`);
+    expect(() => getSchedule('constant', options)).toThrow(`getSchedule: ${unknown}, totalSteps`);
   });
 });
 
 describe('LearningRateScheduler', () => {
   const halving: Schedule = (step) => 0.5 ** step;
+
+  it('takes a schedule, not its name', () => {
+    expect(() => new LearningRateScheduler({ paramGroups: [{ lr: 8 }] }, 'linear' as never)).toThrow(
+      'LearningRateScheduler: expected a schedule such as linearSchedule({ totalSteps: 100 }), got linear',
+    );
+  });
 
   it('steers each group from its own first rate, one that was added later too', () => {
     const paramGroups: { lr: number }[] = [{ lr: 8 }, { lr: 4 }];
