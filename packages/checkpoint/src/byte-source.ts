@@ -22,9 +22,14 @@ export interface BlobLike {
 /**
  * A source over bytes in memory. Reads are views, not copies.
  *
- * @throws CheckpointError from `read` if the range is not inside `bytes`
+ * @throws CheckpointError if they are no Uint8Array; from `read` if the range is not inside `bytes`
  */
 export function bytesSource(bytes: Uint8Array, name = 'bytes'): ByteSource {
+  if (!ArrayBuffer.isView(bytes)) {
+    throw new CheckpointError(
+      `bytesSource: ${name}: bytes must be a Uint8Array: got ${typeName(bytes)}; pass new Uint8Array(buffer)`,
+    );
+  }
   return {
     name,
     size: bytes.length,
@@ -52,6 +57,11 @@ export function blobSource(blob: BlobLike, name = blob.name ?? 'blob'): ByteSour
   };
 }
 
+/** What a value is, for messages. */
+export function typeName(value: unknown): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1);
+}
+
 /** Throws unless `offset` and `length` lie inside a source of `size` bytes. */
 export function checkRange(name: string, size: number, offset: number, length: number): void {
   const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
@@ -63,6 +73,12 @@ export function checkRange(name: string, size: number, offset: number, length: n
 
 /** Reads `length` bytes and checks that all of them came. */
 export async function readExactly(source: ByteSource, offset: number, length: number): Promise<Uint8Array> {
+  if (typeof source.read !== 'function') {
+    const { name = 'a file' } = source as Partial<ByteSource>;
+    throw new CheckpointError(
+      `${name}: a file must be a source of bytes: got ${typeName(source)}; make one with blobSource(file) or bytesSource(bytes)`,
+    );
+  }
   const bytes = await source.read(offset, length);
   if (bytes.length === length) return bytes;
   throw new CheckpointError(

@@ -25,7 +25,7 @@ export function platform(who: string): Platform {
   if (!fs) {
     throw new CheckpointError(
       `${who}: files need Node 20.16 or later: here there is no file system; ` +
-        'in a browser open a Blob with blobSource, or bytes with bytesSource or readSafetensors',
+        'in a browser open a Blob with blobSource, or bytes with bytesSource or readSafetensors, and make bytes with writeSafetensors',
     );
   }
   return {

@@ -250,7 +250,7 @@ describe('where there is no file system', () => {
     await expect(action()).rejects.toThrow(
       problem(
         `${name}: files need Node 20.16 or later: here there is no file system; ` +
-          'in a browser open a Blob with blobSource, or bytes with bytesSource or readSafetensors',
+          'in a browser open a Blob with blobSource, or bytes with bytesSource or readSafetensors, and make bytes with writeSafetensors',
       ),
     );
   });

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bytesSource, fileName, hasFile, readJson, readText } from '@burin/checkpoint';
+import { bytesSource, fileName, hasFile, openSafetensors, readJson, readText } from '@burin/checkpoint';
 import { describe, expect, it, vi } from 'vitest';
 import { temporaryFolder } from './helpers.js';
 
@@ -27,5 +27,25 @@ describe('a folder', () => {
     await expect(readText(new Map(), 'a')).rejects.toThrow('a must be among the files of the folder, got none');
     await expect(readJson(files, 'config.json')).rejects.toThrow('config.json must be JSON');
     expect(close).toHaveBeenCalledTimes(1);
+  });
+
+  it('says how to make a source of what a page has', async () => {
+    const file = new File(['{}'], 'config.json');
+    const asSources = 'new Map([...files].map((file) => [file.name, blobSource(file)]))';
+    for (const use of [hasFile, readText]) {
+      await expect(use([file] as never, 'config.json')).rejects.toThrow(
+        `a folder must be a path, or a Map of its files by name: got Array; of files that a person picked: ${asSources}`,
+      );
+    }
+    const remedy = 'make one with blobSource(file) or bytesSource(bytes)';
+    await expect(readText(new Map([['config.json', file as never]]), 'config.json')).rejects.toThrow(
+      `config.json: a file must be a source of bytes: got File; ${remedy}`,
+    );
+    await expect(openSafetensors(new Uint8Array(9) as never)).rejects.toThrow(
+      `a file: a file must be a source of bytes: got Uint8Array; ${remedy}`,
+    );
+    expect(() => bytesSource(new ArrayBuffer(9) as never, 'a')).toThrow(
+      'bytesSource: a: bytes must be a Uint8Array: got ArrayBuffer; pass new Uint8Array(buffer)',
+    );
   });
 });

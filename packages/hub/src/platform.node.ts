@@ -22,7 +22,8 @@ export function platform(): Platform {
   const fs = process?.getBuiltinModule?.('node:fs/promises');
   if (!fs) {
     throw new HubError(
-      'hub: downloads are kept in files, which need Node 20.16 or later: here there is no file system',
+      'hub: downloads are kept in files, which need Node 20.16 or later: here there is no file system; ' +
+        'in a browser fetch the files of the model, and give fromPretrained a Map of them by name',
     );
   }
   return {

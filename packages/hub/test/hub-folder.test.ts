@@ -219,6 +219,17 @@ describe('what cannot be had says why, and what to do', () => {
     await hub.start();
   });
 
+  it('in a browser', async () => {
+    vi.stubGlobal('process', undefined);
+    const loading = hubFolder(NAME, { endpoint, cacheFolder }).catch((error: unknown) => error);
+    const error = (await loading) as Error;
+    vi.unstubAllGlobals();
+    expect(error.message).toBe(
+      'hub: downloads are kept in files, which need Node 20.16 or later: here there is no file system; ' +
+        'in a browser fetch the files of the model, and give fromPretrained a Map of them by name',
+    );
+  });
+
   it('where the package is not installed, and a folder needs none', async () => {
     vi.resetModules();
     vi.doMock('@huggingface/hub', () => {

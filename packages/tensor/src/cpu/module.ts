@@ -25,9 +25,22 @@ export function kernelModule(simd: Simd, shared: boolean): WebAssembly.Module {
   if (!WebAssembly.validate(bytes)) {
     throw new DeviceError('cpu: this engine has no WebAssembly SIMD; use Node 20.19 or later, or a current browser');
   }
-  const module = new WebAssembly.Module(bytes);
+  const module = compile(bytes);
   compiled.set(key, module);
   return module;
+}
+
+/** Of bytes that are valid. */
+function compile(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(bytes);
+  } catch (cause) {
+    throw new DeviceError(
+      `cpu: the kernels could not be compiled: ${(cause as Error).message}; ` +
+        "the Content-Security-Policy of a page must allow script-src 'wasm-unsafe-eval'",
+      { cause },
+    );
+  }
 }
 
 function fromBase64(text: string): Uint8Array<ArrayBuffer> {
