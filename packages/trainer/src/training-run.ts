@@ -59,6 +59,7 @@ export class TrainingRun<M extends TrainableModel, E> {
     const memory = this.#plan();
     const { maxSteps, windowsPerEpoch } = this.#state; // a resumed run may be made longer
     const resumed = await this.#keeper.resume();
+    await this.#keeper.prepare();
     this.#state = { ...this.#state, ...resumed, maxSteps, windowsPerEpoch };
     if (resumed) this.#tellLearningRate();
     device.memory.resetPeak();

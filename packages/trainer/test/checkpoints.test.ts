@@ -41,6 +41,15 @@ function failAfter(steps: number) {
   };
 }
 
+it('a folder that cannot be made ends the run before its first step', async () => {
+  const file = join(temporaryFolder(), 'a-file');
+  writeFileSync(file, '');
+  const trainer = newTrainer({ outputDir: join(file, 'run') }, { callbacks: [failAfter(1)] });
+  await expect(trainer.train()).rejects.toThrow(
+    /^makeFolder: cannot make .+ it is not a folder, or a part of its path/,
+  );
+});
+
 describe('promise 6: resume is resume', () => {
   it.each([5, 7, 9, 13])('ends bit for bit where the uninterrupted run does, after a stop at step %i', async (stop) => {
     const [whole, parts] = [temporaryFolder(), temporaryFolder()];

@@ -39,6 +39,12 @@ export class CheckpointKeeper {
     this.#parts = parts;
   }
 
+  /** Makes the folder, where the run is to save: one that cannot be made is found before the work and not after it. */
+  async prepare(): Promise<void> {
+    const { saveStrategy, outputDir } = this.#parts.args;
+    if (saveStrategy !== 'no') await makeFolder(outputDir);
+  }
+
   /** Writes one of this moment; old ones are removed once it is whole. @returns its path */
   async save(state: TrainerState): Promise<string> {
     const { model, args, optimizer, scheduler, generators, data, saveExtra } = this.#parts;
