@@ -1,5 +1,15 @@
 import { Module, type Parameter } from '@burin/nn';
-import { embedding, linear, noGrad, ShapeError, scope, softmax, type Tensor, tensor } from '@burin/tensor';
+import {
+  checkOptions,
+  embedding,
+  linear,
+  noGrad,
+  ShapeError,
+  scope,
+  softmax,
+  type Tensor,
+  tensor,
+} from '@burin/tensor';
 
 /** Which experts a token goes to, and what their answers count. */
 export interface RoutingOptions {
@@ -41,13 +51,13 @@ export class ExpertRouter extends Module {
 
   /**
    * @param weight - `[E, C]`
-   * @throws ShapeError if the weight has not two axes; RangeError if a number is out of range or does not divide
+   * @throws ShapeError if the weight has not two axes; RangeError if a number is out of range or does not divide, or an option
+   *   is none
    */
-  constructor(
-    weight: Parameter,
-    { topK, groups = 1, topGroups = groups, normalize = false, scale = 1 }: RoutingOptions,
-  ) {
+  constructor(weight: Parameter, options: RoutingOptions) {
     super();
+    checkOptions('ExpertRouter', options, ['topK', 'groups', 'topGroups', 'normalize', 'scale']);
+    const { topK, groups = 1, topGroups = groups, normalize = false, scale = 1 } = options;
     if (weight.shape.length !== 2) {
       throw new ShapeError(`ExpertRouter: the weight must be [E, C], got [${weight.shape}]`);
     }
@@ -62,10 +72,14 @@ export class ExpertRouter extends Module {
 
   /**
    * @param x - `[N, C]`
-   * @throws ShapeError if the last axis is not C
+   * @throws ShapeError if x has other axes
    */
   forward(x: Tensor): Routing {
     const { normalize, scale } = this.options;
+    const width = this.weight.shape[1]!;
+    if (x.shape.length !== 2 || x.shape[1] !== width) {
+      throw new ShapeError(`ExpertRouter: x must be [N, C]: expected [N, ${width}], got [${x.shape}]`);
+    }
     return scope(() => {
       const probabilities = softmax(linear(x, this.weight)); // [N, E]
       const chosen = noGrad(() => this.choose(probabilities.detach()));

@@ -1,7 +1,7 @@
 import { Dropout, Linear, type LinearLike, Module } from '@burin/nn';
-import { ShapeError, scope, type Tensor } from '@burin/tensor';
+import { checkOptions, ShapeError, scope, type Tensor } from '@burin/tensor';
 import { type Activation, type ActivationName, activationOf } from './activations.js';
-import type { FeedForwardOptions } from './options.js';
+import { FEED_FORWARD_OPTIONS, type FeedForwardOptions } from './options.js';
 
 /** A block of linears that are there already. */
 export interface FeedForwardParts {
@@ -30,13 +30,15 @@ export class FeedForward extends Module {
   /**
    * A new one of widths C and F, or one of given parts: `new FeedForward({ fc1, fc2 })`.
    *
-   * @throws RangeError if a width, the activation or the dropout is not valid; ShapeError if given linears do not fit
+   * @throws RangeError if a width, the activation or the dropout is not valid, or an option is none; ShapeError if given
+   *   linears do not fit
    */
   constructor(width: number, hidden: number, options: FeedForwardOptions);
   constructor(parts: FeedForwardParts);
   constructor(first: number | FeedForwardParts, hidden?: number, options?: FeedForwardOptions) {
     super();
     const parts = typeof first === 'number' ? build(first, hidden!, options!) : first;
+    checkOptions('FeedForward', parts, ['fc1', 'fc2', 'activation', 'dropout']);
     const { fc1, fc2, activation = 'gelu', dropout = null } = parts;
     if (fc1.outFeatures !== fc2.inFeatures) {
       throw new ShapeError(
@@ -45,7 +47,7 @@ export class FeedForward extends Module {
     }
     this.fc1 = fc1;
     this.fc2 = fc2;
-    this.activation = typeof activation === 'string' ? activationOf(activation) : activation;
+    this.activation = typeof activation === 'function' ? activation : activationOf(activation);
     this.dropout = dropout;
   }
 
@@ -58,6 +60,7 @@ export class FeedForward extends Module {
 }
 
 function build(width: number, hidden: number, options: FeedForwardOptions): FeedForwardParts {
+  checkOptions('FeedForward', options, FEED_FORWARD_OPTIONS);
   const { activation = 'gelu', bias = true, dropout = 0, rng } = options;
   return {
     fc1: new Linear(width, hidden, { bias, rng }),

@@ -1,8 +1,8 @@
 import { Dropout, Linear, type LinearLike, Module } from '@burin/nn';
-import { ShapeError, scope, type Tensor } from '@burin/tensor';
+import { checkOptions, ShapeError, scope, type Tensor } from '@burin/tensor';
 import { type Activation, type ActivationName, activationOf } from './activations.js';
 import { gatedActivation } from './gated-activation.js';
-import type { FeedForwardOptions } from './options.js';
+import { FEED_FORWARD_OPTIONS, type FeedForwardOptions } from './options.js';
 
 /** A block of linears that are there already. */
 export interface GatedFeedForwardParts {
@@ -33,16 +33,18 @@ export class GatedFeedForward extends Module {
    * A new one of widths C and F (without biases unless asked for), or one of given parts:
    * `new GatedFeedForward({ gateProj, upProj, downProj })`.
    *
-   * @throws RangeError if a width, the activation or the dropout is not valid; ShapeError if given linears do not fit
+   * @throws RangeError if a width, the activation or the dropout is not valid, or an option is none; ShapeError if given
+   *   linears do not fit
    */
   constructor(width: number, hidden: number, options: FeedForwardOptions);
   constructor(parts: GatedFeedForwardParts);
   constructor(first: number | GatedFeedForwardParts, hidden?: number, options?: FeedForwardOptions) {
     super();
     const parts = typeof first === 'number' ? build(first, hidden!, options!) : first;
+    checkOptions('GatedFeedForward', parts, ['gateProj', 'upProj', 'downProj', 'activation', 'dropout']);
     const { gateProj, upProj, downProj, activation = 'silu', dropout = null } = parts;
     checkWidths(parts);
-    if (typeof activation === 'string') activationOf(activation); // an unknown name is an error now, not in forward
+    if (typeof activation !== 'function') activationOf(activation); // an unknown name is an error now, not in forward
     this.gateProj = gateProj;
     this.upProj = upProj;
     this.downProj = downProj;
@@ -59,6 +61,7 @@ export class GatedFeedForward extends Module {
 }
 
 function build(width: number, hidden: number, options: FeedForwardOptions): GatedFeedForwardParts {
+  checkOptions('GatedFeedForward', options, FEED_FORWARD_OPTIONS);
   const { activation = 'silu', bias = false, dropout = 0, rng } = options;
   return {
     gateProj: new Linear(width, hidden, { bias, rng }),
@@ -88,7 +91,9 @@ function checkWidths({ gateProj, upProj, downProj }: GatedFeedForwardParts): voi
  * @example
  * gatedHiddenWidth(4096, { multipleOf: 256 }); // 11008
  */
-export function gatedHiddenWidth(width: number, { multipleOf = 1 }: { multipleOf?: number } = {}): number {
+export function gatedHiddenWidth(width: number, options: { multipleOf?: number } = {}): number {
+  checkOptions('gatedHiddenWidth', options, ['multipleOf']);
+  const { multipleOf = 1 } = options;
   for (const [name, value] of [
     ['width', width],
     ['multipleOf', multipleOf],

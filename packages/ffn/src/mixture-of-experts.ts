@@ -1,5 +1,5 @@
 import { init, Module } from '@burin/nn';
-import { cat, embedding, type Generator, ShapeError, scope, type Tensor, tensor } from '@burin/tensor';
+import { cat, checkOptions, embedding, type Generator, ShapeError, scope, type Tensor, tensor } from '@burin/tensor';
 import type { ActivationName } from './activations.js';
 import { ExpertRouter, type Routing, type RoutingOptions } from './expert-router.js';
 import { GatedFeedForward } from './gated-feed-forward.js';
@@ -30,6 +30,10 @@ export interface MixtureOfExpertsOptions extends RoutingOptions {
   rng: Generator;
 }
 
+const OPTIONS = [
+  ...['experts', 'topK', 'sharedHidden', 'activation', 'groups', 'topGroups', 'normalize', 'scale', 'rng'],
+];
+
 /**
  * A feed-forward block of many, of which each token passes through a few, `[..., C] -> [..., C]`:
  *
@@ -49,7 +53,7 @@ export class MixtureOfExperts extends Module {
   /**
    * A new one of widths C and F, or one of given parts: `new MixtureOfExperts({ gate, experts })`.
    *
-   * @throws RangeError if a number is out of range; ShapeError if there are not as many experts as the gate knows
+   * @throws RangeError if a number is out of range or an option is none; ShapeError if there are not as many experts as the gate knows
    */
   constructor(width: number, hidden: number, options: MixtureOfExpertsOptions);
   constructor(parts: MixtureOfExpertsParts);
@@ -82,6 +86,7 @@ export class MixtureOfExperts extends Module {
     const [count] = tokens.shape as [number];
     const ids = (values: number[]) => tensor(Int32Array.from(values), [values.length], { device: tokens.device });
     const busy = rows.flatMap((own, expert) => (own.length > 0 ? [{ own, expert }] : []));
+    if (busy.length === 0) return tokens.mul(0); // there are no tokens
     const answers = busy.map(({ own, expert }) => this.experts[expert]!.forward(embedding(tokens, ids(own))));
     const places = busy.flatMap(({ own, expert }) => own.map((row) => row * this.experts.length + expert));
     const counts = embedding(weights.reshape([-1, 1]), ids(places)); // [M, 1]
@@ -110,6 +115,7 @@ function rowsOfExperts(chosen: Tensor, topK: number): number[][] | null {
 }
 
 function build(width: number, hidden: number, options: MixtureOfExpertsOptions): MixtureOfExpertsParts {
+  checkOptions('MixtureOfExperts', options, OPTIONS);
   const { experts, sharedHidden, activation = 'silu', rng, ...routing } = options;
   if (!Number.isInteger(experts) || experts < 1) {
     throw new RangeError(`MixtureOfExperts: experts must be a whole number of 1 or more, got ${experts}`);

@@ -12,3 +12,6 @@ export interface FeedForwardOptions {
   /** Draws the weights, and later what is dropped. */
   rng: Generator;
 }
+
+/** The names of {@link FeedForwardOptions}. */
+export const FEED_FORWARD_OPTIONS = ['activation', 'bias', 'dropout', 'rng'];

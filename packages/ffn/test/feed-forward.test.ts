@@ -1,4 +1,10 @@
-import { FeedForward, GatedFeedForward, gatedHiddenWidth } from '@burin/ffn';
+import {
+  FeedForward,
+  type FeedForwardOptions,
+  type FeedForwardParts,
+  GatedFeedForward,
+  gatedHiddenWidth,
+} from '@burin/ffn';
 import { Dropout, Linear, loadStateDict, type Module, Parameter } from '@burin/nn';
 import { Generator, ones, type Tensor } from '@burin/tensor';
 import { EXACT, expectClose, expectFixture, type Fixture, fixtureTensor, readFixture } from '@burin/testing';
@@ -64,6 +70,18 @@ describe('FeedForward', () => {
     );
     expect(() => new FeedForward(3, 8, { activation: 'sine' as 'relu', rng: rng() })).toThrow("there is no 'sine'");
     expect(() => new FeedForward(3, 8, { dropout: 1, rng: rng() })).toThrow('p must be in [0, 1), got 1');
+    expect(() => new FeedForward(3, 8, { activation: null as unknown as 'relu', rng: rng() })).toThrow("no 'null'");
+  });
+
+  it('refuses options that are none, or none at all', () => {
+    const [fc1, fc2] = [new Linear(3, 8, { rng: rng() }), new Linear(8, 3, { rng: rng() })];
+    expect(() => new FeedForward(3, 8, { act: 'relu', rng: rng() } as FeedForwardOptions)).toThrow(
+      'FeedForward: there is no option act; expected activation, bias, dropout, rng',
+    );
+    expect(() => new FeedForward({ fc1, fc2, act: 'relu' } as FeedForwardParts)).toThrow('there is no option act');
+    expect(() => new (FeedForward as unknown as new (width: number, hidden: number) => unknown)(3, 8)).toThrow(
+      'FeedForward: options have names: expected { activation, bias, dropout, rng }, got undefined',
+    );
   });
 });
 
@@ -130,6 +148,14 @@ describe('GatedFeedForward', () => {
       'GatedFeedForward: upProj must give and downProj must take as much as gateProj gives: expected 8 and 8, got 7 and 8',
     );
     expect(() => new GatedFeedForward(3, 8, { activation: 'glu' as 'silu', rng: rng() })).toThrow("there is no 'glu'");
+    expect(() => new GatedFeedForward(3, 8, { activation: null as unknown as 'silu', rng: rng() })).toThrow(
+      "no 'null'",
+    );
+    expect(() => new GatedFeedForward(3, 8, { act: 'gelu', rng: rng() } as FeedForwardOptions)).toThrow(
+      'GatedFeedForward: there is no option act; expected activation, bias, dropout, rng',
+    );
+    const parts = { gateProj: wide, upProj: wide, downProj, act: 'gelu' };
+    expect(() => new GatedFeedForward(parts)).toThrow('there is no option act; expected gateProj,');
   });
 });
 
@@ -144,6 +170,7 @@ describe('gatedHiddenWidth', () => {
 
   it('refuses what is no width', () => {
     expect(() => gatedHiddenWidth(0)).toThrow('gatedHiddenWidth: width must be a whole number of 1 or more, got 0');
+    expect(() => gatedHiddenWidth(64, 256 as never)).toThrow('gatedHiddenWidth: options have names');
     expect(() => gatedHiddenWidth(64, { multipleOf: 1.5 })).toThrow(
       'multipleOf must be a whole number of 1 or more, got 1.5',
     );

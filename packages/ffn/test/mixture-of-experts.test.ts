@@ -120,6 +120,17 @@ describe('ExpertRouter', () => {
     expect(make({ topK: 1, scale: 0 })).toThrow('scale must be a number greater than 0, got 0');
     expect(() => new ExpertRouter(new Parameter(tensor([1])), { topK: 1 })).toThrow('must be [E, C], got [1]');
   });
+
+  it('refuses tokens of other axes, and options that are none', () => {
+    const router = identityRouter(4, { topK: 1 });
+    expect(() => router.forward(zeros([2, 4, 4]))).toThrow(
+      'ExpertRouter: x must be [N, C]: expected [N, 4], got [2,4,4]',
+    );
+    expect(() => router.forward(zeros([2, 3]))).toThrow('expected [N, 4], got [2,3]');
+    expect(() => identityRouter(4, { topK: 1, normTopkProb: true } as RoutingOptions)).toThrow(
+      'ExpertRouter: there is no option normTopkProb; expected topK, groups,',
+    );
+  });
 });
 
 describe('MixtureOfExperts', () => {
@@ -206,6 +217,24 @@ describe('MixtureOfExperts', () => {
     const before = cpu().memory.liveBuffers;
     scope(() => void block.forward(x));
     expect(cpu().memory.liveBuffers).toBe(before);
+  });
+
+  it('takes no tokens', async () => {
+    const block = make();
+    const x = zeros([2, 0, 6], { requiresGrad: true });
+    const y = block.forward(x);
+    expect(y.shape).toEqual([2, 0, 6]);
+    y.sum().backward();
+    expect(x.grad!.shape).toEqual([2, 0, 6]);
+  });
+
+  it('refuses options that are none, or none at all', () => {
+    expect(() => make({ numSharedExperts: 1 } as object)).toThrow(
+      'MixtureOfExperts: there is no option numSharedExperts; expected experts, topK,',
+    );
+    expect(() => new (MixtureOfExperts as unknown as new (width: number, hidden: number) => unknown)(3, 4)).toThrow(
+      'MixtureOfExperts: options have names: expected { experts, topK,',
+    );
   });
 
   it('is one of parts that are there already, which must fit', async () => {
