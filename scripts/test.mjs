@@ -50,15 +50,14 @@ function runStep([name, command, count]) {
   };
 }
 
-process.chdir(root);
-rmSync('reports', { recursive: true, force: true });
-mkdirSync('reports', { recursive: true });
-
 const only = process.argv.slice(2);
 const unknown = only.filter((name) => !STEPS.some(([step]) => step === name));
 if (unknown.length > 0) {
   throw new Error(`test: no step is called ${unknown.join(', ')}; there are ${STEPS.map(([name]) => name).join(', ')}`);
 }
+process.chdir(root);
+rmSync('reports', { recursive: true, force: true });
+mkdirSync('reports', { recursive: true });
 const results = STEPS.filter(([name]) => only.length === 0 || only.includes(name)).map(runStep);
 
 console.log('\n==== summary');

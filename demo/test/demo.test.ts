@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 
 it('runs from end to end on few mails, pages, and reads back what it had in memory', () => {
   const out = mkdtempSync(`${tmpdir()}/burin-demo-`);
+  onTestFinished(() => rmSync(out, { recursive: true, force: true }));
   const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
   const node = ['--import', 'tsx', '--conditions=@burin/source'];
   const args = ['--out', out, '--json', `${out}/figures.json`, '--train', '32', '--test', '16'];

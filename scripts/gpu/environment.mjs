@@ -1,5 +1,5 @@
 // Where GPUs are found on this machine: what the tests and the benchmark on GPU backends run with.
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,10 +27,20 @@ export function findBrowser() {
 export function gpuEnvironments() {
   const env = { ...process.env, NODE_PATH: [MODULES, process.env.NODE_PATH].filter(Boolean).join(delimiter) };
   if (process.platform !== 'linux') return [env];
-  env.XDG_RUNTIME_DIR ??= mkdtempSync(join(tmpdir(), 'burin-runtime-'));
+  env.XDG_RUNTIME_DIR ??= runtimeFolder();
   const swiftShader = SWIFTSHADER.find(existsSync);
   const isChosen = process.env.VK_ICD_FILENAMES ?? process.env.VK_DRIVER_FILES;
   return isChosen || !swiftShader ? [env] : [env, { ...env, VK_ICD_FILENAMES: swiftShader }];
+}
+
+let runtime = null;
+
+/** A folder for sockets of drivers, which is removed when this process ends. */
+function runtimeFolder() {
+  if (runtime) return runtime;
+  runtime = mkdtempSync(join(tmpdir(), 'burin-runtime-'));
+  process.on('exit', () => rmSync(runtime, { recursive: true, force: true }));
+  return runtime;
 }
 
 /** `command` with a display of its own for headless GL, where there is none. */

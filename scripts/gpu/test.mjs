@@ -1,7 +1,7 @@
 // node scripts/gpu/test.mjs [SUITE ...]: the tests that run on devices, and the conformance cases, on each GPU backend that
 // this machine has. A backend that is missing is skipped, and said so; with CI set that is a failure.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { countCases, countTests } from '../counts.mjs';
@@ -25,11 +25,21 @@ function inNode(backend, wrap) {
   console.log(answer);
   const [tests, cases] = [`reports/gpu-${backend}.json`, `reports/gpu-${backend}-conformance.json`];
   const { files, projects } = deviceTests();
-  const vitest = [...VITEST, `--outputFile.json=${tests}`, '--typecheck.enabled=false', ...projects, ...files];
-  run(wrap(vitest), { ...env, BURIN_GPU: backend, BURIN_GPU_ONLY: '1' });
+  const vitest = wrap([...VITEST, `--outputFile.json=${tests}`, '--typecheck.enabled=false', ...projects, ...files]);
+  const counted = runTests(vitest, { ...env, BURIN_GPU: backend, BURIN_GPU_ONLY: '1' }, tests);
   const conformance = ['conformance/src/main.ts', '--device', 'gpu', '--backend', backend, '--json', cases];
+  rmSync(cases, { force: true }); // that of an earlier run would be taken for this one's
   run(wrap([...NODE, ...conformance]), env);
-  return sum(countTests(tests), countCases(cases));
+  return sum(counted, countCases(cases));
+}
+
+/** Also a run whose tests all pass may fail: by an error outside of them. */
+function runTests(command, env, report) {
+  rmSync(report, { force: true });
+  const { status } = run(command, env);
+  const counts = countTests(report);
+  if (!counts || status === 0 || counts.failed > 0) return counts;
+  return { ...counts, failed: 1, failures: [`vitest ended with ${status}; its output is above`] };
 }
 
 /** Opens the backend in each environment until one has it; the last answer says what was missing. */
@@ -46,10 +56,9 @@ function probe(backend, wrap) {
 function inBrowser(backend) {
   const browser = findBrowser();
   if (!browser) return { skipped: 'no Chromium was found; BURIN_CHROMIUM names one' };
-  const report = `reports/gpu-chromium-${backend}.json`;
-  const command = [...VITEST, `--outputFile.json=${fromRoot(report)}`, '--config', 'browser/vitest.config.ts'];
-  run(command, { ...process.env, BURIN_GPU: backend, BURIN_CHROMIUM: browser });
-  return sum(countTests(report));
+  const report = fromRoot(`reports/gpu-chromium-${backend}.json`);
+  const command = [...VITEST, `--outputFile.json=${report}`, '--config', 'browser/vitest.config.ts'];
+  return sum(runTests(command, { ...process.env, BURIN_GPU: backend, BURIN_CHROMIUM: browser }, report));
 }
 
 /** Test files that run on devices, and the vitest projects that they belong to, which are named after their folders. */
@@ -85,6 +94,10 @@ const fromRoot = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.ur
 process.chdir(fromRoot(''));
 mkdirSync('reports', { recursive: true });
 const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !Object.hasOwn(SUITES, name));
+if (unknown.length > 0) {
+  throw new Error(`gpu: no suite is called ${unknown.join(', ')}; there are ${Object.keys(SUITES).join(', ')}`);
+}
 // what .ci/run began to install must be there; elsewhere nothing is installed that nobody asked for
 if (process.env.CI) run([process.execPath, 'scripts/gpu/install.mjs'], process.env);
 const totals = { passed: 0, failed: 0, skipped: 0, waiting: 0, failures: [] };

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { compareOutput, instrument, readExamples } from './readme-example.js';
@@ -43,8 +45,12 @@ export function testReadme(readme: URL, folder = new URL('.', readme)): void {
 
 /** Runs an instrumented example in `folder`, and returns what it logged last on each line. */
 function run(code: string, folder: string): Map<number, string> {
-  const flags = ['--import', 'tsx', '--conditions=@burin/source', '--input-type=module', '--eval', PRELUDE + code];
+  const temporary = mkdtempSync(join(tmpdir(), 'burin-readme-')); // for what it leaves behind
+  // not in the environment that it starts with: tsx would look for its cache there
+  const setUp = `${PRELUDE}process.env.TMPDIR = process.env.TEMP = ${JSON.stringify(temporary)};`;
+  const flags = ['--import', 'tsx', '--conditions=@burin/source', '--input-type=module', '--eval', setUp + code];
   const { status, stdout, stderr } = spawnSync(process.execPath, flags, { cwd: folder, encoding: 'utf8' });
+  rmSync(temporary, { recursive: true, force: true });
   if (status !== 0) throw new Error(`the example ended with status ${status}:\n${stderr}`);
   const reports = stdout.split('\n').filter((line) => line.startsWith(MARK));
   return new Map(reports.map((line) => JSON.parse(line.slice(MARK.length))).map(({ line, text }) => [line, text]));
