@@ -80,7 +80,7 @@ describe('device memory', () => {
     });
     expect(() => memory.allocate(2 ** 32)).toThrow(
       'cpu: no room in WebAssembly memory, which has grown to 4.0 MiB of at most 4.0 GiB: requested 4.0 GiB, live 0 bytes in ' +
-        '0 buffers; make the',
+        '0 buffers; free tensors (one made outside a scope lives until its dispose()), make the',
     );
     expect(asked).toBe(1);
   });

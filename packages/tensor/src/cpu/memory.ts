@@ -44,8 +44,8 @@ class CpuMemory extends MemoryBooks implements DeviceMemory {
     if (block) return block;
     throw new MemoryError(
       `cpu: no room in WebAssembly memory, ${this.#allocator.describe()}: requested ${inWords(byteLength)}, ` +
-        `live ${inWords(this.liveBytes)} in ${this.liveBuffers} buffers; make the batch or the model smaller, or set ` +
-        'device.memory.budget so that state is paged out earlier',
+        `live ${inWords(this.liveBytes)} in ${this.liveBuffers} buffers; free tensors (one made outside a scope lives ` +
+        'until its dispose()), make the batch or the model smaller, or set device.memory.budget so that state is paged out earlier',
     );
   }
 }
