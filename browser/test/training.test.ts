@@ -37,7 +37,7 @@ async function train(device: DeviceLike, prepare: Prepare): Promise<number[]> {
     const { loss } = model.forward(batch);
     losses.push(await loss!.item());
     loss!.backward();
-    optimizer.step();
+    await optimizer.step();
     optimizer.zeroGrad();
   }
   return losses;

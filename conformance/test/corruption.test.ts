@@ -6,14 +6,15 @@ import { CaseCopy } from './case-copy.js';
 const CASES = [
   ...['attention/mha_module', 'attention/sdpa_bias', 'attention/sdpa_causal_key_padding'],
   ...['attention/sdpa_sliding_window', 'ffn/activations', 'ffn/mlp_silu', 'ffn/swiglu'],
-  ...['generation/logits_processors', 'lora/lora_linear', 'lora/lora_train'],
+  ...['generation/logits_processors', 'lora/lora_conv1d', 'lora/lora_linear', 'lora/lora_train'],
   ...['losses/bce_with_logits', 'losses/causal_lm_shift', 'losses/ce_class_weight', 'losses/ce_none'],
-  ...['losses/kl_div', 'losses/mse', 'metrics/classification', 'metrics/perplexity'],
-  ...['models/bert_mlm', 'models/llama_gqa_tied', 'models/llama_seqcls'],
+  ...['losses/kl_div', 'losses/mse', 'metrics/classification', 'metrics/corpus_bleu', 'metrics/exact_match'],
+  ...['metrics/perplexity', 'models/bert_mlm', 'models/encoder_decoder_torch', 'models/gpt2', 'models/llama_gqa_tied'],
+  ...['models/llama_seqcls', 'models/t5_relu_tied', 'models/vit_classification', 'nf4/code_tables'],
   ...['nf4/blockwise8_signed', 'nf4/fp4_bs64_double_quant', 'nf4/nf4_bs64', 'nf4/nf4_linear'],
   ...['norm/batchnorm1d_3d', 'norm/clip_grad_norm', 'norm/layernorm_eps1e-5', 'norm/vector_norms'],
   ...['optim/adamw_linear_warmup', 'optim/lr_schedules', 'optim/paged_adamw_32bit', 'optim/sgd_momentum'],
-  ...['peft/qlora_llama', 'rope/llama3_scaling', 'rope/sinusoidal'],
+  ...['peft/qlora_llama', 'rope/gptj_interleaved', 'rope/llama3_scaling', 'rope/sinusoidal'],
 ];
 
 /** So wide a tolerance that no value can break it: how close the closest decision was is for information. */
@@ -67,10 +68,12 @@ describe.each(CASES)('%s fails', (name) => {
   });
 });
 
-/** The same with its last number changed. */
+/** The same with its last number, or its last text, changed. */
 function otherValue(value: unknown): unknown {
   if (Array.isArray(value)) return [...value.slice(0, -1), otherValue(value.at(-1))];
-  return (value as number) + 1;
+  if (typeof value !== 'object' || value === null) return (value as number) + 1;
+  const last = Object.keys(value).at(-1)!;
+  return { ...value, [last]: otherValue((value as Record<string, unknown>)[last]) };
 }
 
 describe('a single wrong element is enough', () => {
