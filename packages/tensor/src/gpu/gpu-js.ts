@@ -30,11 +30,18 @@ export interface GpuJs {
   readonly WebGL2Kernel: { isSupported: boolean };
 }
 
-/** @throws DeviceError if gpu.js is not installed */
+/** @throws DeviceError if gpu.js is not installed, or is of a version without WebGPU */
 export async function loadGpuJs(): Promise<GpuJs> {
+  const loaded = await importGpuJs();
+  const { GPU: global } = globalThis as { GPU?: Partial<GpuJs> }; // exports nothing where no bundler has made it a module
+  const found = [loaded.default, loaded, global].find((one) => one?.WebGPUContext);
+  if (found) return found as GpuJs;
+  throw new DeviceError('gpu: gpu.js must be 2.24 or later, got one without WebGPU; npm install gpu.js@2.24');
+}
+
+async function importGpuJs(): Promise<{ default?: Partial<GpuJs> } & Partial<GpuJs>> {
   try {
-    const loaded = (await import('gpu.js')) as unknown as { default?: GpuJs } & GpuJs;
-    return loaded.default ?? loaded;
+    return (await import('gpu.js')) as unknown as Partial<GpuJs>;
   } catch (error) {
     throw new DeviceError(
       `gpu: gpu.js could not be loaded; install it first: npm install gpu.js@2.24 (${String(error)})`,
