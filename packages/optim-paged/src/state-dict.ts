@@ -137,9 +137,10 @@ function checkState(who: string, { step, buffers = {} }: ParameterState, size: n
   for (const name of names) {
     const buffer: unknown = buffers[name];
     if (!(buffer instanceof Float32Array)) {
-      throw new RangeError(
-        `${who}: expected ${names.join(', ')} as Float32Array, got ${Object.keys(buffers).join(', ') || 'nothing'}`,
+      const got = Object.entries(buffers).map(([key, value]: [string, unknown]) =>
+        value instanceof Float32Array ? key : `${key} as ${Array.isArray(value) ? 'array' : typeof value}`,
       );
+      throw new RangeError(`${who}: expected ${names.join(', ')} as Float32Array, got ${got.join(', ') || 'nothing'}`);
     }
     if (buffer.length !== size)
       throw new ShapeError(`${who}: ${name}: expected ${size} elements, got ${buffer.length}`);

@@ -215,6 +215,9 @@ describe('stateDict', () => {
       delete s.state['layer.0']!.buffers.expAvgSq;
     }, 'AdamW: the loaded state of parameter layer.0: expected expAvg, expAvgSq as Float32Array, got expAvg');
     refuses((s) => {
+      s.state['layer.0']!.buffers.expAvg = JSON.parse(JSON.stringify(new Float32Array(2))); // as plain JSON has it
+    }, 'expected expAvg, expAvgSq as Float32Array, got expAvg as object, expAvgSq');
+    refuses((s) => {
       s.state['layer.1']!.buffers.expAvg = new Float32Array(3);
     }, 'AdamW: the loaded state of parameter layer.1: expAvg: expected 10 elements, got 3');
     refuses((s) => {
