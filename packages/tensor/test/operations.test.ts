@@ -284,4 +284,18 @@ describe('movement', () => {
       reference: ([x]) => [x![4]!, 2 * x![2]!, 2 * x![3]!, x![0]!, x![1]!],
     });
   });
+  it('adds up where pieces overlap, as in a convolution', async () => {
+    await checkGradient({
+      shapes: [[2, 4, 3]],
+      run: ([x]) =>
+        x!
+          .narrow(1, 0, 3)
+          .add(x!.narrow(1, 1, 3).mul(2))
+          .add(x!.narrow(2, 0, 2).sum()),
+      reference: ([x]) => {
+        const sum = at([2, 4, 2], ([a, b, c]) => x![a! * 12 + b! * 3 + c!]!).reduce((total, value) => total + value);
+        return at([2, 3, 3], ([a, b, c]) => x![a! * 12 + b! * 3 + c!]! + 2 * x![a! * 12 + (b! + 1) * 3 + c!]! + sum);
+      },
+    });
+  });
 });
