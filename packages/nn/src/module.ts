@@ -29,7 +29,10 @@ export abstract class Module {
     for (const [name, value] of fieldsOf(this)) if (value instanceof Module) yield [name, value];
   }
 
-  /** This module and all below it, with their dotted names; this one's is `prefix`, empty by default. */
+  /**
+   * This module and all below it, with their dotted names; this one's is `prefix`, empty by default. One that stands in
+   * several places comes under each of its names.
+   */
   *namedModules(prefix = ''): Generator<[name: string, module: Module]> {
     yield [prefix, this];
     for (const [name, child] of this.children()) yield* child.namedModules(join(prefix, name));
