@@ -1,3 +1,4 @@
+import type { Schedule } from '@burin/optim-paged';
 import type { Device } from '@burin/tensor';
 import { resolveArguments, type TrainingArguments, type TrainingOptions } from './arguments.js';
 import type { TrainerCallback } from './callbacks.js';
@@ -27,6 +28,8 @@ export interface TrainerOptions<M extends TrainableModel, E = Example> {
   collator?: Collator<E>;
   /** Default: AdamW of `@burin/optim-paged` with the arguments' settings. One that is given stays the caller's. */
   optimizer?: TrainerOptimizer;
+  /** The factor on the learning rate of each step, made for the run's number of steps. Default: as `lrSchedulerType` says. */
+  schedule?: (totalSteps: number) => Schedule;
   /** Figures of one's own, besides accuracy and F1 or perplexity. */
   computeMetrics?: ComputeMetrics;
   callbacks?: readonly TrainerCallback[];
@@ -56,7 +59,8 @@ export interface TrainResult {
  * Trains a model: any module whose `forward` takes a batch and returns `{ loss, logits }`. Arguments have the names of
  * Hugging Face's `TrainingArguments` in camelCase.
  *
- * @throws RangeError for arguments that are unknown, out of range or contradict each other
+ * @throws RangeError for arguments that are unknown, out of range or contradict each other, or a schedule besides
+ *   arguments that say one
  * @throws DataError if a data set is empty
  * @example
  * const trainer = new Trainer({ model, trainDataset, evalDataset, args: { learningRate: 1e-3, numTrainEpochs: 1 } });
@@ -81,6 +85,10 @@ export class Trainer<M extends TrainableModel, E = Example> {
     }
     if (this.args.evalStrategy !== 'no' && !evalDataset) {
       throw new RangeError(`Trainer: evalStrategy '${this.args.evalStrategy}' needs data: pass evalDataset`);
+    }
+    for (const name of ['lrSchedulerType', 'warmupSteps', 'warmupRatio'] as const) {
+      if (!options.schedule || args?.[name] === undefined) continue;
+      throw new RangeError(`Trainer: schedule and ${name} both say how the learning rate goes; give one of them`);
     }
     this.collator = withinVocabulary(options.collator ?? defaultCollator<E>(trainDataset ?? evalDataset), model);
     this.reporter = reporter === false ? SILENT : (reporter ?? createReporter());

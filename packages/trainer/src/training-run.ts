@@ -35,10 +35,8 @@ export class TrainingRun<M extends TrainableModel, E> {
     this.#state = initialState(totalSteps, windowsPerEpoch);
     this.#optimizer = options.optimizer ?? defaultOptimizer(model, args);
     const warmupSteps = args.warmupSteps || Math.ceil(args.warmupRatio * totalSteps);
-    const scheduler = new LearningRateScheduler(
-      this.#optimizer,
-      getSchedule(args.lrSchedulerType, { warmupSteps, totalSteps }),
-    );
+    const schedule = options.schedule?.(totalSteps) ?? getSchedule(args.lrSchedulerType, { warmupSteps, totalSteps });
+    const scheduler = new LearningRateScheduler(this.#optimizer, schedule);
     this.#generators = findGenerators(model, options.generators);
     const parts = { model, args, scheduler, optimizer: this.#optimizer, generators: this.#generators };
     this.#stepper = new Stepper({ ...parts, device });

@@ -10,6 +10,7 @@ import {
   Trainer,
   type TrainerCallback,
   type TrainerEvent,
+  type TrainerOptions,
 } from '@burin/trainer';
 import { describe, expect, it } from 'vitest';
 import { decayGroups } from '../src/optimizer.js';
@@ -172,6 +173,28 @@ describe('the optimizer', () => {
     expectClose([await move(0.01)], [0.01], { rtol: 1e-3, atol: 0 }); // float32 differences of weights
     expect(await move(0)).toBeGreaterThan(0.1);
   });
+});
+
+describe('the schedule', () => {
+  const train = (options: Pick<TrainerOptions<TinyLanguageModel>, 'args' | 'schedule' | 'callbacks'>) =>
+    new Trainer({ model: new TinyLanguageModel(), trainDataset, reporter: false, ...options });
+
+  it("may be one's own, made for the steps of the run", async () => {
+    const rates: number[] = [];
+    const args = { numTrainEpochs: 2, perDeviceTrainBatchSize: 6, learningRate: 0.5, loggingSteps: 1 };
+    const callbacks = [{ onLog: ({ logs }: { logs: LogEntry }) => void rates.push(logs.learningRate!) }];
+    await train({ args, callbacks, schedule: (totalSteps) => (step) => (totalSteps - step) ** 2 / 16 }).train();
+    expect(rates).toEqual([0.5, 9 / 32, 4 / 32, 1 / 32]);
+  });
+
+  it.each([{ lrSchedulerType: 'linear' }, { warmupSteps: 1 }, { warmupRatio: 0.5 }] as const)(
+    'is refused beside %o',
+    (args) => {
+      expect(() => train({ args, schedule: () => () => 1 })).toThrow(
+        `Trainer: schedule and ${Object.keys(args)[0]} both say how the learning rate goes; give one of them`,
+      );
+    },
+  );
 });
 
 describe('evaluation', () => {
