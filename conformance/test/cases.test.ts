@@ -153,6 +153,7 @@ describe('what to do is read from the manifest', () => {
       'optim/adamw': { betas: [0.9, 0.99] },
       'rope/llama_theta10000': { rope_theta: 20000 },
       'lora/rslora_linear': { use_rslora: false },
+      'training/gpt2_full_finetune': { max_grad_norm: 0.5 },
     })) {
       const result = await runEdited(name, ({ config }) => {
         Object.assign(config, change);
@@ -179,6 +180,7 @@ describe('what the packages do not have yet is not yet supported', () => {
     ['generation/logits_processors', { min_tokens_to_keep: 2 }, 'min_tokens_to_keep other than 1'],
     ['nf4/nf4_bs64_double_quant', { nested_blocksize: 128 }, 'double quantization in blocks other than 256'],
     ['optim/adamw', { amsgrad: true }, 'AdamW with amsgrad'],
+    ['training/gpt2_full_finetune', { step_uses_batch: 'random' }, "batches in the order 'random'"],
   ])('%s with %o', async (name, change, message) => {
     const result = await runEdited(name, ({ config }) => {
       Object.assign(config, change);

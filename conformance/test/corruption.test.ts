@@ -15,6 +15,7 @@ const CASES = [
   ...['norm/batchnorm1d_3d', 'norm/clip_grad_norm', 'norm/layernorm_eps1e-5', 'norm/vector_norms'],
   ...['optim/adamw_linear_warmup', 'optim/lr_schedules', 'optim/paged_adamw_32bit', 'optim/sgd_momentum'],
   ...['peft/qlora_llama', 'rope/gptj_interleaved', 'rope/llama3_scaling', 'rope/sinusoidal'],
+  'training/gpt2_full_finetune',
 ];
 
 /** So wide a tolerance that no value can break it: how close the closest decision was is for information. */

@@ -12,6 +12,7 @@ import { norm } from './norm.js';
 import { optim } from './optim.js';
 import { peft } from './peft.js';
 import { rope } from './rope.js';
+import { training } from './training.js';
 
 /** What computes the cases of each group, by the manifest's `group`. */
 export const groups: Readonly<Record<string, (c: Case) => Promise<Outcome>>> = {
@@ -27,4 +28,5 @@ export const groups: Readonly<Record<string, (c: Case) => Promise<Outcome>>> = {
   optim,
   peft,
   rope,
+  training,
 };

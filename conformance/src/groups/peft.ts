@@ -6,10 +6,11 @@ import { type LoraModel, loadAdapter, saveAdapter } from '@burin/lora';
 import { type AnyModel, fromPretrained, type LlamaForCausalLM } from '@burin/models';
 import { clipGradNorm_ } from '@burin/norm';
 import { type FourBitType, quantizedState, quantizeModel } from '@burin/quant-nf4';
-import { noGrad, type Tensor, tensor } from '@burin/tensor';
-import { type Case, readFile, Unsupported } from '../case.js';
+import { noGrad, type Tensor } from '@burin/tensor';
+import { type Case, readFile } from '../case.js';
 import type { HostTensor } from '../host-tensor.js';
 import { type Check, type Outcome, read } from '../outcome.js';
+import { batchOf, checkPlan, inputOf } from './batch.js';
 import { checkpointChecks } from './four-bit-checkpoint.js';
 import { optimizerOf } from './optimizer-of.js';
 
@@ -96,8 +97,7 @@ class FineTuning {
   readonly batches: number;
 
   constructor(c: Case, lora: LoraModel<AnyModel>) {
-    const rule = c.config.text('step_uses_batch');
-    if (rule !== 'step modulo batches') throw new Unsupported(`batches in the order '${rule}'`);
+    checkPlan(c, c.config.table('optimizer'));
     this.c = c;
     this.lora = lora;
     this.batches = c.config.number('batches');
@@ -105,7 +105,6 @@ class FineTuning {
 
   async train(): Promise<{ losses: number[]; gradients: Tensors }> {
     const config = this.c.config.table('optimizer');
-    if (config.text('schedule', 'constant') !== 'constant') throw new Unsupported('a schedule other than constant');
     const parameters = this.lora.adapterParameters(ADAPTER);
     const optimizer = optimizerOf(config, config.text('name'), [...parameters]);
     const losses: number[] = [];
@@ -146,7 +145,7 @@ class FineTuning {
   }
 
   maskOf(batch: number): HostTensor {
-    return this.rows('attention_mask', batch);
+    return batchOf(this.c, 'attention_mask', batch);
   }
 
   private async lossOf(batch: number, train: boolean): Promise<number> {
@@ -159,20 +158,7 @@ class FineTuning {
   }
 
   private forward(batch: number): { logits: Tensor; loss: Tensor | null } {
-    const on = (name: string) => {
-      const { data, shape } = this.rows(name, batch);
-      return tensor(data, shape);
-    };
-    const attentionMask = on('attention_mask').to('uint8');
-    const input = { inputIds: on('input_ids'), attentionMask, labels: on('labels') };
-    return (this.lora.model as LlamaForCausalLM).forward(input);
-  }
-
-  /** `[B, T]` of `[batches, B, T]`. */
-  private rows(name: string, batch: number): HostTensor {
-    const { shape, data } = this.c.host(name);
-    const size = data.length / shape[0]!;
-    return { shape: shape.slice(1), data: data.slice(batch * size, (batch + 1) * size) };
+    return (this.lora.model as LlamaForCausalLM).forward(inputOf(this.c, batch));
   }
 }
 
