@@ -24,6 +24,11 @@ export abstract class Module {
   /** Training mode: dropout drops, batch statistics are taken. Changed by `train()` and `eval()`. */
   training = true;
 
+  /** Why `loadStateDict` must not copy into this module's own tensors, or null: they mean nothing without what is no tensor. */
+  get loadRefusal(): string | null {
+    return null;
+  }
+
   /** Direct children: name and what is there. */
   *children(): Generator<[name: string, module: Module]> {
     for (const [name, value] of fieldsOf(this)) if (value instanceof Module) yield [name, value];

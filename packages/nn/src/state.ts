@@ -26,7 +26,8 @@ export function stateTargets(module: Module): Map<string, Tensor> {
  *
  * @param options.strict - refuse missing and unexpected names. Default true.
  * @throws ShapeError that names the tensor and both shapes; RangeError that lists missing and unexpected names; DeviceError
- *   or LifetimeError that names the tensor, if it is on another device or was freed
+ *   or LifetimeError that names the tensor, if it is on another device or was freed; TypeError if it is part of a weight
+ *   that is more than its tensors (one in 4 bits)
  * @example
  * loadStateDict(head, new Map([['weight', tensor(values, [2, 64])]]), { strict: false }); // { missing: ['bias'], ... }
  */
@@ -43,12 +44,26 @@ export function loadStateDict(
   const targets = stateTargets(module);
   const report = compareNames(targets, state.keys());
   if (strict) refuseDifferences('loadStateDict', report);
+  const refusals = loadRefusals(module);
   for (const [name, source] of state) {
     const target = targets.get(name);
-    if (target) checkSource(`loadStateDict: ${name}`, target, source);
+    if (!target) continue;
+    const refusal = refusals.get(target);
+    if (refusal !== undefined) throw new TypeError(`loadStateDict: ${name}: ${refusal}`);
+    checkSource(`loadStateDict: ${name}`, target, source);
   }
   for (const [name, source] of state) targets.get(name)?.copy_(source);
   return report;
+}
+
+/** The tensors that nothing may be copied into, and why. */
+function loadRefusals(root: Module): Map<Tensor, string> {
+  const refusals = new Map<Tensor, string>();
+  for (const [, module] of root.namedModules()) {
+    if (module.loadRefusal === null) continue;
+    for (const tensor of stateDict(module).values()) refusals.set(tensor, module.loadRefusal);
+  }
+  return refusals;
 }
 
 /** All that `copy_` refuses. */

@@ -70,6 +70,14 @@ export class QuantizedTensor extends Module {
     for (const tensor of this.tensors) tensor.scope = null;
   }
 
+  /** Tensors of another weight would be read with this one's type, block size and mean of the scales. */
+  override get loadRefusal(): string {
+    return (
+      'a 4-bit weight is more than its tensors: load it with loadQuantized (what quantizedState gave), and the others ' +
+      'without it and { strict: false }'
+    );
+  }
+
   /** Number of elements. */
   get size(): number {
     return this.shape.reduce((product, length) => product * length, 1);

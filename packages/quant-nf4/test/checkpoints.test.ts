@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { Conv1D, Linear, type LinearLike, Module, Parameter } from '@burin/nn';
-import { Generator, rand, tensor } from '@burin/tensor';
+import { Conv1D, Linear, type LinearLike, loadStateDict, Module, Parameter, stateDict } from '@burin/nn';
+import { Generator, rand, type Tensor, tensor } from '@burin/tensor';
 import { expectClose, readFixture } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
 import { pythonFloat } from '../src/bitsandbytes.js';
@@ -82,10 +82,10 @@ describe("a model's checkpoint", () => {
     norm = new Block();
   }
   const path = 'model.layers.0.self_attn.q_proj';
+  const file = readEntries('peft/qlora_llama/base_quantized.safetensors');
+  const own = new Map([...file].filter(([name]) => name.startsWith(`${path}.`)));
 
   it('puts its 4-bit weights into a model, and comes out of it again', async () => {
-    const file = readEntries('peft/qlora_llama/base_quantized.safetensors');
-    const own = new Map([...file].filter(([name]) => name.startsWith(`${path}.`)));
     expect(quantizedNames(file.keys())).toContain(`${path}.weight`);
     const model = new Model();
     const { memory } = model.norm.qProj.weight.device;
@@ -118,6 +118,17 @@ describe("a model's checkpoint", () => {
     expect(model.cProj).toBeInstanceOf(Conv1D);
     expectClose(await model.cProj.forward(x).data(), y, SUMS);
     expect((await Linear4bit.fromLinear(model.cProj)).toLinear()).toBeInstanceOf(Conv1D);
+  });
+
+  it('is the way into 4-bit weights: a state dict does not hold all of one', () => {
+    const [before, after] = [new Model(), new Model()];
+    for (const model of [before, after]) loadQuantized(model, own);
+    const state = stateDict(before);
+    expect(() => loadStateDict(after, state)).toThrow(
+      `loadStateDict: ${path}.weight.packed: a 4-bit weight is more than its tensors: load it with loadQuantized`,
+    );
+    const parameters = new Map<string, Tensor>(before.namedParameters());
+    expect(loadStateDict(after, parameters, { strict: false }).missing).toContain(`${path}.weight.packed`);
   });
 
   it('must have the shapes of the model', () => {
