@@ -17,6 +17,9 @@ const FLAGS = [
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
 ];
 
+/** What the tokenizers package takes from others. */
+const TOKENIZERS = ['jinja', 'tokenizers'].map((name) => `@burin/models > @burin/tokenizers > @huggingface/${name}`);
+
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   resolve: {
@@ -27,7 +30,9 @@ export default defineConfig({
     'process.env.BURIN_GPU': JSON.stringify(BACKEND),
     'process.env.BURIN_GPU_ONLY': '"1"',
   },
-  optimizeDeps: { include: ['gpu.js', 'fast-check', '@fast-check/vitest'] },
+  optimizeDeps: {
+    include: ['gpu.js', 'fast-check', '@fast-check/vitest', ...TOKENIZERS], // else found late, and the page reloads
+  },
   test: {
     name: `browser (${BACKEND})`,
     include: ['test/*.test.ts', '../packages/tensor/test/kernels/*.test.ts'],
