@@ -33,7 +33,7 @@ export class Decoding {
 
   /** Logits of each row's next token. */
   async next(): Promise<Float32Array[]> {
-    const logits = noGrad(() => scope(() => this.forward().reshape([this.rows.length, -1])));
+    const logits = noGrad(() => scope(() => this.lastLogits()));
     const vocab = logits.shape[1]!;
     const reading = logits.data() as Promise<Float32Array>;
     logits.dispose();
@@ -60,6 +60,14 @@ export class Decoding {
     for (const cache of this.caches ?? []) cache.dispose();
   }
 
+  /** `[B, V]`. A model of one's own may give logits of more tokens than it was asked for. */
+  private lastLogits(): Tensor {
+    const logits = this.forward(); // [B, T, V]
+    this.checkCaches();
+    const last = logits.shape[1] === 1 ? logits : logits.narrow(1, -1, 1);
+    return last.reshape([this.rows.length, -1]);
+  }
+
   private forward(): Tensor {
     const isLong = this.isLong();
     if (isLong !== this.heldAsLong) this.forget();
@@ -81,6 +89,17 @@ export class Decoding {
       cache: caches,
       logitsToKeep: 1,
     }).logits;
+  }
+
+  /** A model of one's own may pass over them, and would see nothing but the last token. */
+  private checkCaches(): void {
+    for (const [layer, { length }] of (this.caches ?? []).entries()) {
+      if (length === this.held) continue;
+      throw new RangeError(
+        `generate: the model must add its tokens to the cache of each layer: expected ${this.held} in cache[${layer}], ` +
+          `got ${length}; give it to the layer's attention, or pass useCache: false`,
+      );
+    }
   }
 
   /**

@@ -1,4 +1,6 @@
 import {
+  type CausalInput,
+  type CausalModel,
   canGenerate,
   drawToken,
   generate,
@@ -14,6 +16,7 @@ import {
   topK,
   topP,
 } from '@burin/models';
+import { Module } from '@burin/nn';
 import { cpu } from '@burin/tensor';
 import { expectClose, type Fixture, FLOAT32, readFixture, seededRandom } from '@burin/testing';
 import fc from 'fast-check';
@@ -22,6 +25,37 @@ import { ids, logitsOf, rng, TINY, tinyBert, tinyLlama } from './support.js';
 
 const PROMPT = [1, 5, 9, 2];
 const model = tinyLlama();
+
+describe("a model of one's own", () => {
+  class Around extends Module implements CausalModel {
+    readonly config = model.config;
+    readonly forward: CausalModel['forward'];
+
+    constructor(input: (given: CausalInput) => CausalInput) {
+      super();
+      this.forward = (given) => model.forward(input(given));
+    }
+  }
+  const options = { maxNewTokens: 5, eosTokenIds: [] };
+
+  it('may give logits of all tokens', async () => {
+    const generous = new Around((input) => ({ ...input, logitsToKeep: input.inputIds.shape[1]! }));
+    const expected = await generate(model, [PROMPT, [3]], options);
+    expect(await generate(generous, [PROMPT, [3]], options)).toEqual(expected);
+  });
+
+  it('is refused where it passes over the caches, and may do without', async () => {
+    const { liveBytes } = cpu().memory;
+    const forgetful = new Around((input) => ({ ...input, cache: null }));
+    await expect(generate(forgetful, [PROMPT], options)).rejects.toThrow(
+      'generate: the model must add its tokens to the cache of each layer: expected 4 in cache[0], got 0; ' +
+        "give it to the layer's attention, or pass useCache: false",
+    );
+    expect(cpu().memory.liveBytes).toBe(liveBytes);
+    const uncached = { ...options, useCache: false };
+    expect(await generate(forgetful, [PROMPT], uncached)).toEqual(await generate(model, [PROMPT], options));
+  });
+});
 
 describe('greedy generation', () => {
   it('takes the likeliest token at each step', async () => {
@@ -306,6 +340,15 @@ describe('generate', () => {
     expect(cpu().memory.liveBuffers).toBe(before);
   });
 
+  it.each([
+    [{ cache: 'offloaded' }, 'cache must be dynamic, static, sliding, quantized or a function, got offloaded'],
+    [{ earlyStopping: 'always' }, 'earlyStopping must be true, false or never, got always'],
+    [{ eosTokenIds: '</s>' }, 'eosTokenIds must be a list of token ids, such as [2], got </s>'],
+    [{ eosTokenIds: ['2'] }, 'eosTokenIds must be a list of token ids, such as [2], got 2'],
+  ])('refuses %o, which it would pass over', async (options, message) => {
+    await expect(generate(model, [PROMPT], options as never)).rejects.toThrow(new RangeError(`generate: ${message}`));
+  });
+
   it('refuses what it cannot go on from', async () => {
     const classifier = tinyBert();
     expect([canGenerate(model), canGenerate(classifier)]).toEqual([true, false]);
@@ -316,6 +359,12 @@ describe('generate', () => {
     await expect(generate(model, 'Once' as never)).rejects.toThrow(`${rows} string`);
     await expect(generate(model, PROMPT as never)).rejects.toThrow(`${rows} a list of number`);
     expect(() => tokenBatch(PROMPT as never, { vocabSize: 37 })).toThrow('tokenBatch: expected rows of token ids');
+    expect(() => tokenBatch([PROMPT], { vocabSize: 37, paddingSide: 'Left' as never })).toThrow(
+      new RangeError('tokenBatch: paddingSide must be left or right, got Left'),
+    );
+    expect(() => tokenBatch([PROMPT], { vocabSize: 37, padding: 'left' } as never)).toThrow(
+      'tokenBatch: there is no option padding; expected padTokenId, paddingSide, vocabSize, labels',
+    );
     await expect(generate(model, [PROMPT], { max_new_tokens: 3 } as object)).rejects.toThrow(
       "generate: there is no option max_new_tokens; options have transformers' names in camelCase: maxNewTokens, ",
     );
