@@ -72,6 +72,7 @@ export function planGeneration(model: CausalModel | Seq2SeqModel, options: Gener
     onToken: all.onToken ?? null,
   };
   checkPlan(plan);
+  checkChoices(plan);
   return plan;
 }
 
@@ -108,6 +109,21 @@ function stopsOf({ stopStrings, tokenizer }: GenerateOptions): GenerationPlan['s
   if (stopStrings.includes('')) throw new RangeError('generate: a stop string must not be empty');
   if (tokenizer) return { strings: stopStrings, tokenizer };
   throw new RangeError('generate: stopStrings need what makes text of ids: expected tokenizer, got none');
+}
+
+const CACHES: readonly unknown[] = ['dynamic', 'static', 'sliding', 'quantized', null];
+
+/** What one of a few kinds is expected of: another would be passed over. */
+function checkChoices({ cache, earlyStopping, eosTokenIds }: GenerationPlan): void {
+  if (typeof cache !== 'function' && !CACHES.includes(cache)) {
+    throw new RangeError(`generate: cache must be dynamic, static, sliding, quantized or a function, got ${cache}`);
+  }
+  if (typeof earlyStopping !== 'boolean' && earlyStopping !== 'never') {
+    throw new RangeError(`generate: earlyStopping must be true, false or never, got ${earlyStopping}`);
+  }
+  if (!Array.isArray(eosTokenIds) || !eosTokenIds.every((id) => Number.isInteger(id))) {
+    throw new RangeError(`generate: eosTokenIds must be a list of token ids, such as [2], got ${eosTokenIds}`);
+  }
 }
 
 function checkPlan({ numBeams, numReturnSequences, lengthPenalty, doSample, onToken }: GenerationPlan): void {

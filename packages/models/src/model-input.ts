@@ -1,6 +1,6 @@
 import type { KeyValueCache } from '@burin/attention';
 import { checkIds, checkLabels } from '@burin/nn';
-import { type Device, DtypeError, isTensor, ShapeError, type Tensor, tensor } from '@burin/tensor';
+import { checkOptions, type Device, DtypeError, isTensor, ShapeError, type Tensor, tensor } from '@burin/tensor';
 
 /** Where each token stands in its text. */
 export interface Positions {
@@ -114,10 +114,15 @@ export function checkRows(rows: readonly (readonly number[])[], who: string): vo
  * Pads rows of token ids to one length. Mask, positions and labels come from the places, never from the ids: a padding id
  * that is also the end token does no harm.
  *
- * @throws RangeError if there is no row, a row is empty, or an id is not in the vocabulary
+ * @throws RangeError if there is no row, a row is empty, or an id is not in the vocabulary; for another `paddingSide`, or an
+ *   option that there is not
  */
 export function tokenBatch(rows: readonly (readonly number[])[], options: TokenBatchOptions): TokenBatch {
+  checkOptions('tokenBatch', options, ['padTokenId', 'paddingSide', 'vocabSize', 'labels']);
   const { padTokenId = 0, paddingSide = 'right', vocabSize } = options;
+  if (paddingSide !== 'left' && paddingSide !== 'right') {
+    throw new RangeError(`tokenBatch: paddingSide must be left or right, got ${paddingSide}`);
+  }
   checkRows(rows, 'tokenBatch');
   if (rows.length === 0) throw new RangeError('tokenBatch: at least one row of ids is expected, got none');
   const longest = Math.max(...rows.map((row) => row.length));

@@ -1,4 +1,4 @@
-import { scope, type Tensor } from '@burin/tensor';
+import { checkOptions, scope, type Tensor } from '@burin/tensor';
 import { firstRealStates, firstTokenStates, lastTokenStates } from './heads.js';
 
 /** Which token's state stands for a text: the mean of all, the first, or the last. */
@@ -16,15 +16,17 @@ export interface PoolOptions {
  * One vector a text, to compare texts by: `[B, T, C] -> [B, C]`, over real tokens.
  *
  * @param attentionMask - uint8 `[B, T]`; left out: no padding
+ * @throws RangeError for another pooling, or an option that there is not
  * @see Reimers & Gurevych 2019, https://arxiv.org/abs/1908.10084
  * @example
  * const vectors = poolStates(model.bert.forward(batch).states, batch.attentionMask, { normalize: true });
  */
-export function poolStates(
-  states: Tensor,
-  attentionMask: Tensor | null = null,
-  { pooling = 'mean', normalize = false }: PoolOptions = {},
-): Tensor {
+export function poolStates(states: Tensor, attentionMask: Tensor | null = null, options: PoolOptions = {}): Tensor {
+  checkOptions('poolStates', options, ['pooling', 'normalize']);
+  const { pooling = 'mean', normalize = false } = options;
+  if (pooling !== 'mean' && pooling !== 'cls' && pooling !== 'last') {
+    throw new RangeError(`poolStates: pooling must be mean, cls or last, got ${pooling}`);
+  }
   return scope(() => {
     const vectors = pool(states, attentionMask, pooling);
     if (!normalize) return vectors;

@@ -25,6 +25,15 @@ describe('poolStates', () => {
     expect(await pooled('last')).toEqual([50, 60, 0, 0]);
   });
 
+  it('refuses a pooling and an option that it has not', () => {
+    expect(() => poolStates(states(), mask(), { pooling: 'max' as never })).toThrow(
+      new RangeError('poolStates: pooling must be mean, cls or last, got max'),
+    );
+    expect(() => poolStates(states(), mask(), { pool: 'cls' } as object)).toThrow(
+      'poolStates: there is no option pool; expected pooling, normalize',
+    );
+  });
+
   it('gives vectors of length 1 where they are asked for', async () => {
     const vectors = poolStates(states(), mask(), { pooling: 'cls', normalize: true });
     expectClose(await vectors.data(), [1 / Math.sqrt(5), 2 / Math.sqrt(5), 0.6, 0.8], { rtol: 1e-6, atol: 0 });

@@ -1,3 +1,4 @@
+import { checkOptions } from './check-options.js';
 import type { Side, Truncation } from './truncation.js';
 
 /** How a batch of texts becomes rows. The values are those of Hugging Face's tokenizers. */
@@ -26,6 +27,28 @@ export interface BatchOptions {
   offsets?: boolean;
 }
 
+const OPTIONS: readonly (keyof BatchOptions)[] = [
+  'addSpecialTokens',
+  'padding',
+  'padToMultipleOf',
+  'paddingSide',
+  'padTokenId',
+  'truncation',
+  'truncationSide',
+  'maxLength',
+  'returnOverflowingTokens',
+  'stride',
+  'offsets',
+];
+
+/** What an option may be that is one of a few. */
+const CHOICES: { readonly [name in keyof BatchOptions]?: readonly unknown[] } = {
+  padding: [true, false, 'longest', 'max_length'],
+  paddingSide: ['left', 'right'],
+  truncation: [true, false, 'longest_first', 'only_first', 'only_second'],
+  truncationSide: ['left', 'right'],
+};
+
 /** Options with their defaults filled in. */
 export interface BatchPlan {
   readonly addSpecialTokens: boolean;
@@ -47,9 +70,15 @@ export interface BatchDefaults {
 /**
  * Checks options and fills in the defaults.
  *
- * @throws RangeError if a number is out of range, or padding or truncation lacks one that it needs
+ * @throws RangeError if an option does not exist or cannot have its value, or padding or truncation lacks one that it needs
  */
 export function planBatch(options: BatchOptions, defaults: BatchDefaults): BatchPlan {
+  checkOptions('encodeBatch', options, OPTIONS);
+  for (const [name, choices] of Object.entries(CHOICES)) {
+    const value = options[name as keyof BatchOptions];
+    if (value === undefined || choices.includes(value)) continue;
+    throw new RangeError(`encodeBatch: ${name} must be one of ${choices.join(', ')}, got ${value}`);
+  }
   return {
     addSpecialTokens: options.addSpecialTokens ?? true,
     offsets: options.offsets ?? false,

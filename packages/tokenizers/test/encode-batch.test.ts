@@ -129,6 +129,15 @@ describe('what cannot be had', () => {
       { truncation: 'only_second', maxLength: 3 },
       'expected [text, textPair], got a text',
     ],
+    [
+      "another library's name",
+      { max_length: 3 } as object,
+      'there is no option max_length; expected addSpecialTokens, ',
+    ],
+    ['another padding', { padding: 'longst' as never }, 'padding must be one of true, false, longest, max_length, got'],
+    ['another truncation', { truncation: 'first' as never, maxLength: 3 }, 'truncation must be one of true, false,'],
+    ['a side that is none', { paddingSide: 'Left' as never }, 'paddingSide must be one of left, right, got Left'],
+    ['an end that is none', { truncationSide: 'end' as never }, 'truncationSide must be one of left, right, got end'],
   ])('refuses %s', (_, options, message) => {
     expect(() => bytes.encodeBatch(['abcdef'], options)).toThrow(RangeError);
     expect(() => bytes.encodeBatch(['abcdef'], options)).toThrow(`encodeBatch: `);

@@ -133,6 +133,12 @@ describe('trainBpe', () => {
     expect(() => trainBpe([], { vocabSize: 256, eosToken: '</s>' })).toThrow(
       'trainBpe: vocabSize must have room for 1 special tokens and an alphabet of 256: expected 257 or more, got 256',
     );
+    expect(() => trainBpe([], { vocabSize: 300, min_frequency: 3 } as never)).toThrow(
+      'trainBpe: there is no option min_frequency; expected vocabSize, minFrequency, ',
+    );
+    expect(() => trainWordPiece(['a'], { vocabSize: 300, limit_alphabet: 3 } as never)).toThrow(
+      'trainWordPiece: there is no option limit_alphabet; expected vocabSize, minFrequency, ',
+    );
     expect(() => trainBpe([], { vocabSize: 300, specialTokens: ['<s>', '<s>'] })).toThrow(TokenizerError);
     expect(() => trainBpe([], { vocabSize: 300, specialTokens: ['a'] })).toThrow(
       'trainBpe: expected different tokens, got "a" twice',

@@ -183,6 +183,17 @@ describe('seq2seqCollator', () => {
   });
 });
 
+it.each([
+  [() => causalLmCollator({ max_length: 8 } as object), 'causalLmCollator: there is no option max_length; expected '],
+  [() => classificationCollator({ classes: 2 } as object), 'classificationCollator: there is no option classes; '],
+  [() => seq2seqCollator({ maxSourceLength: 8 } as object), 'seq2seqCollator: there is no option maxSourceLength; '],
+  [() => packedCollator({ maxLength: 8, max: 1 } as never), 'packedCollator: there is no option max; expected '],
+  [() => packedCollator({} as never), 'packedCollator: maxLength, the tokens of a row, must be given'],
+])('a collator refuses an option that it has not, and to do without one that it needs', (make, message) => {
+  expect(make).toThrow(RangeError);
+  expect(make).toThrow(message);
+});
+
 it('counts tokens without padding', () => {
   const texts = [{ inputIds: [5, 6, 7] }, { inputIds: [8] }];
   expect(countTokens(causalLmCollator()(texts, [0, 1]))).toBe(4);

@@ -41,6 +41,12 @@ describe('corpusBleu', () => {
     expectClose([score([2, 0, 1])], [score([0, 1, 2])], FLOAT64);
   });
 
+  it('refuses another smoothing, which would change the score', () => {
+    expect(() => corpusBleu(['a'], ['a'], { smoothing: 'floor' as never })).toThrow(
+      new RangeError('corpusBleu: smoothing must be exp or none, got floor'),
+    );
+  });
+
   it('counts an n-gram as often as one reference has it, not as all have it together', () => {
     expect(corpusBleu(['a a a'], [['a', 'a a']]).matches).toEqual([2, 1, 0, 0]);
   });

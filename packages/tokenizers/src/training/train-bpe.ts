@@ -1,3 +1,4 @@
+import { checkOptions } from '../check-options.js';
 import { Tokenizer } from '../tokenizer.js';
 import { byteCharacters } from './bytes.js';
 import { learnMerges } from './learn-merges.js';
@@ -6,6 +7,7 @@ import {
   countWords,
   firstTokens,
   specialTokensOf,
+  TRAINING_OPTIONS,
   type TrainingOptions,
   vocabObject,
   wordsAsSymbols,
@@ -32,7 +34,7 @@ const WORDS = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(
  * character that stands for each), then merges. The same texts give the same tokenizer, in whatever order they come.
  *
  * @param texts - any iterable; read once
- * @throws RangeError if `vocabSize` has no room for the special tokens and 256 bytes
+ * @throws RangeError if `vocabSize` has no room for the special tokens and 256 bytes, or an option does not exist
  * @throws TokenizerError if a special token comes twice or is one of the bytes
  * @see Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"; Sennrich et al. 2016,
  *   https://arxiv.org/abs/1508.07909
@@ -41,6 +43,7 @@ const WORDS = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(
  * await tokenizer.savePretrained('models/mine');
  */
 export function trainBpe(texts: Iterable<string>, options: BpeTrainingOptions): Tokenizer {
+  checkOptions('trainBpe', options, [...TRAINING_OPTIONS, 'bosToken', 'eosToken', 'padToken', 'addPrefixSpace']);
   const { vocabSize, minFrequency = 2, maxTokenLength = Number.POSITIVE_INFINITY, addPrefixSpace = false } = options;
   const { specialTokens, padToken, bosToken, eosToken } = options;
   const characters = byteCharacters();

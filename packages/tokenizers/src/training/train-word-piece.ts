@@ -1,3 +1,4 @@
+import { checkOptions } from '../check-options.js';
 import { openLibrary } from '../library.js';
 import { Tokenizer } from '../tokenizer.js';
 import { learnMerges } from './learn-merges.js';
@@ -6,6 +7,7 @@ import {
   countWords,
   firstTokens,
   specialTokensOf,
+  TRAINING_OPTIONS,
   type TrainingOptions,
   vocabObject,
   wordsAsSymbols,
@@ -25,6 +27,15 @@ export interface WordPieceTrainingOptions extends TrainingOptions {
   limitAlphabet?: number;
 }
 
+const OPTIONS: readonly (keyof WordPieceTrainingOptions)[] = [
+  ...TRAINING_OPTIONS,
+  'initialAlphabet',
+  'limitAlphabet',
+  'lowercase',
+  'stripAccents',
+  'handleChineseChars',
+];
+
 const SPECIALS = { pad: '[PAD]', unk: '[UNK]', cls: '[CLS]', sep: '[SEP]', mask: '[MASK]' } as const;
 const PREFIX = '##';
 
@@ -37,13 +48,14 @@ const PREFIX = '##';
  * `##`, then merges. The same texts give the same tokenizer, in whatever order they come.
  *
  * @param texts - any iterable; read once
- * @throws RangeError if `vocabSize` has no room for the special tokens and the alphabet
+ * @throws RangeError if `vocabSize` has no room for the special tokens and the alphabet, or an option does not exist
  * @throws TokenizerError if a special token comes twice
  * @see Devlin et al. 2019, https://arxiv.org/abs/1810.04805
  * @example
  * trainWordPiece(lines, { vocabSize: 8192 }).encode('a small example');
  */
 export function trainWordPiece(texts: Iterable<string>, options: WordPieceTrainingOptions): Tokenizer {
+  checkOptions('trainWordPiece', options, OPTIONS);
   const { vocabSize, minFrequency = 2, maxTokenLength = Number.POSITIVE_INFINITY, specialTokens } = options;
   const normalizer = normalizerJson(options);
   const counts = countWords(texts, wordSplitter(normalizer));

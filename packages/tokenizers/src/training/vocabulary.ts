@@ -13,6 +13,9 @@ export interface TrainingOptions {
   maxTokenLength?: number;
 }
 
+/** Names of the above. */
+export const TRAINING_OPTIONS = ['vocabSize', 'minFrequency', 'specialTokens', 'maxTokenLength'] as const;
+
 /** The words of texts, and how often each occurs. */
 export function countWords(texts: Iterable<string>, split: (text: string) => Iterable<string>): Map<string, number> {
   const counts = new Map<string, number>();

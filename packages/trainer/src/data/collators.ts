@@ -1,3 +1,4 @@
+import { checkOptions } from '@burin/tensor';
 import { checkClassLabel, checkInputIds, checkTokenLabels, type Limits } from './checks.js';
 import type { Example } from './example.js';
 import { type Collator, type HostTensor, IGNORE_INDEX, type TextBatch } from './host-batch.js';
@@ -22,7 +23,7 @@ export interface CollatorOptions extends Limits {
  * // [-100, 6, 2, -100, 2, -100]
  */
 export function causalLmCollator(options: CollatorOptions = {}): Collator<Example, TextBatch> {
-  checkMaxLength('causalLmCollator', options.maxLength);
+  checkCollator('causalLmCollator', options);
   return (examples, indices) => {
     for (const [i, example] of examples.entries()) {
       checkInputIds('causalLmCollator', example, indices[i] ?? i, options);
@@ -41,7 +42,7 @@ export function causalLmCollator(options: CollatorOptions = {}): Collator<Exampl
  * @throws DataError from the collator, naming the example: no tokens, an id or a class out of range
  */
 export function classificationCollator(options: CollatorOptions = {}): Collator<Example, TextBatch> {
-  checkMaxLength('classificationCollator', options.maxLength);
+  checkCollator('classificationCollator', options);
   return (examples, indices) => {
     for (const [i, example] of examples.entries()) {
       checkInputIds('classificationCollator', example, indices[i] ?? i, options);
@@ -56,6 +57,12 @@ export function classificationCollator(options: CollatorOptions = {}): Collator<
 export function tokenLabels({ inputIds, labels, attentionMask }: Example, t: number): number {
   if (typeof labels === 'object') return labels[t]!;
   return attentionMask?.[t] === 0 ? IGNORE_INDEX : inputIds[t]!;
+}
+
+/** @throws RangeError for an option that there is not, or a length that is none */
+export function checkCollator(who: string, options: CollatorOptions, more: readonly string[] = []): void {
+  checkOptions(who, options, ['padTokenId', 'maxLength', 'vocabSize', 'numLabels', ...more]);
+  checkMaxLength(who, options.maxLength);
 }
 
 export function checkMaxLength(who: string, maxLength: number | undefined, name = 'maxLength'): void {

@@ -1,5 +1,5 @@
 import { checkInputIds, checkTokenLabels } from './checks.js';
-import { type CollatorOptions, checkMaxLength, tokenLabels } from './collators.js';
+import { type CollatorOptions, checkCollator, tokenLabels } from './collators.js';
 import type { Example } from './example.js';
 import { type Collator, IGNORE_INDEX, type PackedBatch } from './host-batch.js';
 
@@ -14,8 +14,9 @@ import { type Collator, IGNORE_INDEX, type PackedBatch } from './host-batch.js';
  * @throws DataError from the collator, naming the example
  */
 export function packedCollator(options: CollatorOptions & { maxLength: number }): Collator<Example, PackedBatch> {
-  checkMaxLength('packedCollator', options.maxLength);
+  checkCollator('packedCollator', options);
   const { maxLength, padTokenId = 0 } = options;
+  if (maxLength === undefined) throw new RangeError('packedCollator: maxLength, the tokens of a row, must be given');
   return (examples, indices) => {
     for (const [i, example] of examples.entries()) {
       checkInputIds('packedCollator', example, indices[i] ?? i, options);

@@ -1,5 +1,5 @@
 import { checkInputIds, checkTarget } from './checks.js';
-import { type CollatorOptions, checkMaxLength, padded, paddedLength, tokenInputs } from './collators.js';
+import { type CollatorOptions, checkCollator, checkMaxLength, padded, paddedLength, tokenInputs } from './collators.js';
 import type { Example } from './example.js';
 import { type Collator, IGNORE_INDEX, type TextBatch } from './host-batch.js';
 
@@ -24,8 +24,8 @@ export interface Seq2SeqCollatorOptions extends CollatorOptions {
  * // [7, 2, -100, 8, 9, 2]
  */
 export function seq2seqCollator(options: Seq2SeqCollatorOptions = {}): Collator<Example, TextBatch> {
+  checkCollator('seq2seqCollator', options, ['targetVocabSize', 'maxTargetLength']);
   const { maxTargetLength, targetVocabSize = options.vocabSize } = options;
-  checkMaxLength('seq2seqCollator', options.maxLength);
   checkMaxLength('seq2seqCollator', maxTargetLength, 'maxTargetLength');
   return (examples, indices) => {
     for (const [i, example] of examples.entries()) {

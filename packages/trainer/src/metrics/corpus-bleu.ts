@@ -20,7 +20,7 @@ export interface BleuScores {
 
 /** What {@link corpusBleu} takes besides. */
 export interface BleuOptions {
-  /** `'exp'`: a precision of 0 becomes half of the least that could be, the next a quarter. `'none'`: the score is 0. */
+  /** `'exp'`: a precision of 0 becomes half of the least that could be, the next a quarter (default). `'none'`: the score is 0. */
   smoothing?: 'exp' | 'none';
   /** Cuts a text into words. Default {@link tokenize13a}. */
   tokenize?: (line: string) => readonly string[];
@@ -38,7 +38,7 @@ const MAX_ORDER = 4;
  *
  * @param hypotheses - a text each
  * @param references - for each, one reference or several
- * @throws RangeError if there is none, not as many references, or a text without a reference
+ * @throws RangeError if there is none, not as many references, or a text without a reference; for another smoothing
  * @see Papineni et al. 2002, https://aclanthology.org/P02-1040; Post 2018, https://aclanthology.org/W18-6319
  * @example
  * corpusBleu(['The cat sat on the mat.'], ['The cat is sitting on the mat.']).score;
@@ -49,6 +49,9 @@ export function corpusBleu(
   { smoothing = 'exp', tokenize = tokenize13a }: BleuOptions = {},
 ): BleuScores {
   checkReferences(hypotheses, references);
+  if (smoothing !== 'exp' && smoothing !== 'none') {
+    throw new RangeError(`corpusBleu: smoothing must be exp or none, got ${smoothing}`);
+  }
   const counts: Counts = { matches: zeros(), totals: zeros(), hypothesisLength: 0, referenceLength: 0 };
   for (const [i, hypothesis] of hypotheses.entries()) {
     addLine(counts, tokenize(hypothesis), [references[i]!].flat().map(tokenize));
