@@ -56,7 +56,7 @@ function reduce2(x: v128, n: v128): v128 {
   return f64x2.sub(near, f64x2.mul(n, f64x2.splat(HALF_PI_LOW)));
 }
 
-/** `sin(x)`, at most 1.5 ULP. */
+/** `sin(x)`, at most 1.6 ULP. */
 export function sin4(x: v128): v128 {
   const large = f32x4.ge(f32x4.abs(x), all4(LARGE));
   // -0 would lose its sign in the reduction
@@ -64,7 +64,7 @@ export function sin4(x: v128): v128 {
   return v128.any_true(large) ? scalarLanes4(x, y, true) : y;
 }
 
-/** `cos(x)`, at most 1.5 ULP. */
+/** `cos(x)`, at most 1.6 ULP. */
 export function cos4(x: v128): v128 {
   const large = f32x4.ge(f32x4.abs(x), all4(LARGE));
   const y = sinReduced4(x, 1);

@@ -28,12 +28,12 @@ const sigmoid = (x: number) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1
 
 /** Function, reference, and the largest error in ULP that assembly/math.ts states. */
 const STATED: readonly (readonly [UnaryOp, (x: number) => number, number])[] = [
-  ['exp', Math.exp, 1],
-  ['log', Math.log, 0.8],
-  ['sin', Math.sin, 1.5],
-  ['cos', Math.cos, 1.5],
-  ['tanh', Math.tanh, 1.3],
-  ['sigmoid', sigmoid, 2.4],
+  ['exp', Math.exp, 1.1],
+  ['log', Math.log, 0.9],
+  ['sin', Math.sin, 1.6],
+  ['cos', Math.cos, 1.6],
+  ['tanh', Math.tanh, 1.4],
+  ['sigmoid', sigmoid, 2.5],
   ['erf', erf, 1.2],
 ];
 
