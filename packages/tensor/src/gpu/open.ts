@@ -10,6 +10,8 @@ import { WebGpuBackend } from './webgpu.js';
 
 /** What is open: gpu.js has one device or context a backend, so we have too. */
 const devices = new Map<BackendName, GpuDevice>();
+/** What is being opened, so that two calls at once get the same. */
+const opening = new Map<BackendName, Promise<GpuDevice | string>>();
 
 /** Which backend. */
 export interface GpuOptions {
@@ -38,20 +40,9 @@ export async function gpu({ backend }: GpuOptions = {}): Promise<GpuDevice> {
     const known = devices.get(name);
     if (known && known.lost === null) return use(known);
     known?.dispose();
-    const opened = await openBackend(gpuJs, name);
-    if (typeof opened === 'string') {
-      tried.push(`${name}: ${opened}`);
-      continue;
-    }
-    const device = new GpuDevice(opened, () => {
-      if (devices.get(name) !== device) return; // another one was opened since
-      devices.delete(name);
-      setGpu(null);
-    });
-    await selfTest(device);
-    opened.trim(); // the test's buffers are larger than most
-    devices.set(name, device);
-    return use(device);
+    const opened = await openOnce(gpuJs, name);
+    if (typeof opened !== 'string') return use(opened);
+    tried.push(`${name}: ${opened}`);
   }
   throw new DeviceError(
     `gpu: no GPU could be opened; tried ${tried.join('; ')}. Leave device out to compute on the CPU`,
@@ -60,6 +51,27 @@ export async function gpu({ backend }: GpuOptions = {}): Promise<GpuDevice> {
 
 function use(device: GpuDevice): GpuDevice {
   setGpu(device);
+  return device;
+}
+
+function openOnce(gpuJs: GpuJs, name: BackendName): Promise<GpuDevice | string> {
+  const begun = opening.get(name) ?? openDevice(gpuJs, name).finally(() => opening.delete(name));
+  opening.set(name, begun);
+  return begun;
+}
+
+/** The device, which has proved itself, or why there is none. */
+async function openDevice(gpuJs: GpuJs, name: BackendName): Promise<GpuDevice | string> {
+  const backend = await openBackend(gpuJs, name);
+  if (typeof backend === 'string') return backend;
+  const device = new GpuDevice(backend, () => {
+    if (devices.get(name) !== device) return; // another one was opened since
+    devices.delete(name);
+    setGpu(null);
+  });
+  await selfTest(device);
+  backend.trim(); // the test's buffers are larger than most
+  devices.set(name, device);
   return device;
 }
 
