@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { resourceUsage } from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { saveAdapter, trainableParameters } from '@burin/lora';
 import { defaultDevice, setDefaultDevice } from '@burin/tensor';
 import { ByteTokenizer, type TextTokenizer, Tokenizer } from '@burin/tokenizers';
@@ -81,8 +82,8 @@ async function run(settings: Settings): Promise<void> {
   heading(6, 'What came of it');
   const table = tableOf(rows);
   console.log(textTable(table));
-  if (settings.beside !== null) await compareCurves(settings.beside, tuned);
   await writeReports(settings, { rows, table, tuned, readBack: readBack!, mails, started });
+  if (settings.beside !== null) await compareCurves(settings.beside, tuned);
 }
 
 /** Models, batches and optimizer state are on the GPU from now on. */
@@ -167,7 +168,7 @@ async function saveAndReadBack({ model, lora }: FineTuned, task: Task, { base, o
 async function readInFreshProcess(base: string, out: string, probe: readonly Example[]) {
   const file = `${out}/probe.json`;
   await writeFile(file, JSON.stringify(probe));
-  const script = new URL('./read-back.ts', import.meta.url).pathname;
+  const script = fileURLToPath(new URL('./read-back.ts', import.meta.url));
   const child = spawnSync(process.execPath, [...process.execArgv, script, base, out, file], { encoding: 'utf8' });
   if (child.status !== 0) throw new Error(`reading back in a fresh process failed: ${child.stderr}`);
   return JSON.parse(child.stdout) as { adapter: number[]; merged: number[] };

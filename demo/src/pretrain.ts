@@ -1,9 +1,10 @@
 // Trains the checkpoint that the demo starts from, demo/base, from nothing:
 //
-//   node --import tsx --conditions=@burin/source demo/src/pretrain.ts --steps 1600
+//   node --import tsx --conditions=@burin/source demo/src/pretrain.ts --steps 1800
 //
 // Reads the same mails and split as the demo. Prints the loss in nats and bits a byte.
 
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { LlamaForCausalLM, tokenBatch } from '@burin/models';
 import { clipGradNorm_ } from '@burin/norm';
@@ -16,9 +17,9 @@ import { PretrainingText } from './texts.js';
 
 const { values } = parseArgs({
   options: {
-    steps: { type: 'string', default: '1600' },
+    steps: { type: 'string', default: '1800' },
     rows: { type: 'string', default: '16' },
-    out: { type: 'string', default: new URL('../base', import.meta.url).pathname },
+    out: { type: 'string', default: fileURLToPath(new URL('../base', import.meta.url)) },
   },
 });
 const steps = Number(values.steps);

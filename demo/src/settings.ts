@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { BackendName } from '@burin/tensor/gpu';
 
@@ -33,7 +34,7 @@ const USAGE = `pnpm demo [--base DIR] [--out DIR] [--json FILE] [--train N] [--t
 
 /** @returns null where help was asked for and printed; throws for an option that there is not */
 export function readSettings(args: readonly string[]): Settings | null {
-  const folder = (name: string) => new URL(`../${name}`, import.meta.url).pathname;
+  const folder = (name: string) => fileURLToPath(new URL(`../${name}`, import.meta.url));
   const { values } = parseArgs({
     args: [...args].filter((arg) => arg !== '--'),
     options: {
@@ -60,7 +61,7 @@ export function readSettings(args: readonly string[]): Settings | null {
     testMails: count('--test', values.test, 8, SPLIT.testSize),
     batchSize: 8,
     device: checkDevice(values.device),
-    backend: (values.backend as BackendName | undefined) ?? null,
+    backend: checkBackend(values.backend, values.device),
     beside: values.beside ?? null,
   };
 }
@@ -68,6 +69,13 @@ export function readSettings(args: readonly string[]): Settings | null {
 function checkDevice(name: string): 'cpu' | 'gpu' {
   if (name === 'cpu' || name === 'gpu') return name;
   throw new RangeError(`--device: expected cpu or gpu, got ${name}`);
+}
+
+function checkBackend(name: string | undefined, device: string): BackendName | null {
+  if (name !== undefined && device !== 'gpu') {
+    throw new RangeError("--backend is the GPU's: expected --device gpu beside it");
+  }
+  return (name as BackendName | undefined) ?? null; // gpu() knows which there are
 }
 
 function count(name: string, text: string, least: number, most: number): number {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { type CommandLine, readCommandLine } from '../command-line.js';
 
 const USAGE = `pnpm example:g2p [--train N] [--test N] [--out DIR] [--json FILE]
@@ -11,6 +12,6 @@ const ALL = 1_000_000;
 
 /** @returns null where help was asked for and printed */
 export function readSettings(args: readonly string[]): CommandLine<'train' | 'test'> | null {
-  const out = new URL('../../out/g2p', import.meta.url).pathname;
+  const out = fileURLToPath(new URL('../../out/g2p', import.meta.url));
   return readCommandLine(args, USAGE, out, { train: { value: ALL, least: 64 }, test: { value: ALL, least: 1 } });
 }

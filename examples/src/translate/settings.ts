@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { type CommandLine, readCommandLine } from '../command-line.js';
 
 const USAGE = `pnpm example:translate [--steps N] [--pairs N] [--test N] [--vocab N] [--out DIR] [--json FILE]
@@ -15,7 +16,7 @@ export type TranslateSettings = CommandLine<'steps' | 'pairs' | 'test' | 'vocab'
 
 /** @returns null where help was asked for and printed */
 export function readSettings(args: readonly string[]): TranslateSettings | null {
-  const out = new URL('../../out/translate', import.meta.url).pathname;
+  const out = fileURLToPath(new URL('../../out/translate', import.meta.url));
   return readCommandLine(args, USAGE, out, {
     steps: { value: 5000, least: 1 },
     pairs: { value: ALL, least: 100 },
