@@ -125,25 +125,31 @@ function checkGenerator(rng: Generator, who: string): void {
   throw new TypeError(`${who}: random numbers need a generator: expected rng: new Generator(42), got ${typeof rng}`);
 }
 
-/** Uniform in [low, high); where they are not 0 and 1, rounding to float32 may give `high` once in millions. */
+/**
+ * Uniform in [low, high); where they are not 0 and 1, rounding to float32 may give `high` once in millions.
+ *
+ * @throws RangeError unless `low` and `high` are numbers in order
+ */
 export function rand(
   shape: Shape,
   { rng, device, low = 0, high = 1 }: RandomOptions & { low?: number; high?: number },
 ): Tensor {
   const to = checkedShape(shape, 'rand');
   checkGenerator(rng, 'rand');
+  if (!(low <= high)) throw new RangeError(`rand: low must be at most high, got ${low} and ${high}`);
   const y = Tensor.allocate(to, 'float32', resolveDevice(device));
   y.device.kernels.uniform(y.storage.buffer, y.size, low, high, rng.reserve(y.size));
   return y;
 }
 
-/** Normal with `mean` and standard deviation `std`. */
+/** Normal with `mean` and standard deviation `std`. @throws RangeError if `std` is not 0 or more */
 export function randn(
   shape: Shape,
   { rng, device, mean = 0, std = 1 }: RandomOptions & { mean?: number; std?: number },
 ): Tensor {
   const to = checkedShape(shape, 'randn');
   checkGenerator(rng, 'randn');
+  if (!(std >= 0)) throw new RangeError(`randn: std must be 0 or more, got ${std}`);
   const y = Tensor.allocate(to, 'float32', resolveDevice(device));
   y.device.kernels.normal(y.storage.buffer, y.size, mean, std, rng.reserve(y.size));
   return y;

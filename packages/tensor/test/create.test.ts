@@ -80,6 +80,10 @@ describe('tensor', () => {
       'rand: random numbers need a generator: expected rng: new Generator(42), got undefined',
     );
     expect(() => randn([1], {} as never)).toThrow('randn: random numbers need a generator');
+    const rng = new Generator(1);
+    expect(() => rand([1], { rng, low: 2 })).toThrow(new RangeError('rand: low must be at most high, got 2 and 1'));
+    expect(() => rand([1], { rng, high: Number.NaN })).toThrow('got 0 and NaN');
+    expect(() => randn([1], { rng, std: -1 })).toThrow(new RangeError('randn: std must be 0 or more, got -1'));
     expect(() => dropout(zeros([1]), 0.1, undefined as never)).toThrow('dropout: random numbers need a generator');
   });
   it('names the device that is not there', () => {

@@ -130,6 +130,12 @@ describe('operations on two tensors', () => {
         a!.map((v, i) => ((i % 2 === 0 && i % 5 !== 4 && i < 5) || [5, 7].includes(i) ? v : b![i % 5]!)),
     });
   });
+  it('refuses a GELU that there is not', () => {
+    expect(() => gelu(tensor([1]), { approximate: 'sigmoid' as never })).toThrow(
+      new RangeError('gelu: approximate must be none or tanh, got sigmoid'),
+    );
+  });
+
   it('maskedFill stops the gradient where it fills', async () => {
     const mask = tensor(new Uint8Array([0, 1, 0]));
     await checkGradient({

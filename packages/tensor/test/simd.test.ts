@@ -49,6 +49,9 @@ describe('the build of the kernels', () => {
   it('is refused where there is none of the name, or the engine lacks it', () => {
     vi.stubEnv('BURIN_SIMD', 'fast');
     expect(() => new CpuDevice()).toThrow('cpu: BURIN_SIMD must be plain or relaxed, got fast');
+    expect(() => new CpuDevice({ build: 'plain' } as object)).toThrow(
+      'cpu: there is no option build; expected threads, blas, simd',
+    );
     expect(() => new CpuDevice({ simd: 'wide' as 'plain' })).toThrow('cpu: simd must be plain or relaxed, got wide');
     vi.spyOn(WebAssembly, 'validate').mockReturnValue(false);
     expect(() => new CpuDevice({ simd: 'relaxed' })).toThrow(

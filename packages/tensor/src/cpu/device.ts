@@ -1,3 +1,4 @@
+import { checkOptions } from '../check-options.js';
 import type { Device, DeviceBuffer } from '../device.js';
 import { giveTurn, isTurnDue } from '../event-loop.js';
 import type { Kernels } from '../kernels/index.js';
@@ -38,10 +39,12 @@ export class CpuDevice implements Device {
   readonly #blas: BlasSource;
 
   /**
-   * @throws RangeError if `threads` is no whole number of 1 or more
+   * @throws RangeError if `threads` is no whole number of 1 or more, `simd` is neither build, or an option does not exist
    * @throws DeviceError if a BLAS is named and cannot be had, or if `simd` is `relaxed` and the engine has no relaxed SIMD
    */
-  constructor({ threads, blas, simd }: CpuOptions = {}) {
+  constructor(options: CpuOptions = {}) {
+    checkOptions('cpu', options, ['threads', 'blas', 'simd']);
+    const { threads, blas, simd } = options;
     this.engine = createEngine(
       threads === undefined ? defaultThreads() : checkThreads('threads', threads),
       simd === undefined ? defaultSimd() : checkSimd('simd', simd),

@@ -72,8 +72,13 @@ export const clampMax = (x: Tensor, bound: number): Tensor => unary('clampMax', 
 /**
  * `x · Φ(x)` with the error function, or with `approximate: 'tanh'` the formula of GPT-2
  * (Hendrycks & Gimpel 2016, https://arxiv.org/abs/1606.08415).
+ *
+ * @throws RangeError for another approximation
  */
 export function gelu(x: Tensor, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
+  if (approximate !== 'none' && approximate !== 'tanh') {
+    throw new RangeError(`gelu: approximate must be none or tanh, got ${approximate}`);
+  }
   return unary(approximate === 'tanh' ? 'geluTanh' : 'geluErf', x);
 }
 
