@@ -1,7 +1,7 @@
 import type { HeadLayout } from '@burin/nn';
-import { maskedFill, matmul, scope, type Tensor, tensor, where, widen } from '@burin/tensor';
+import { checkOptions, maskedFill, matmul, scope, type Tensor, tensor, where, widen } from '@burin/tensor';
 import { headsFirst } from './head-layout.js';
-import type { AttentionMasks } from './options.js';
+import { ATTENTION_OPTIONS, type AttentionMasks } from './options.js';
 import { type AttentionPlan, planAttention } from './plan.js';
 
 /**
@@ -15,6 +15,7 @@ import { type AttentionPlan, planAttention } from './plan.js';
  */
 export function attentionWeights(q: Tensor, k: Tensor, options: AttentionMasks & { layout: HeadLayout }): Tensor {
   const who = 'attentionWeights';
+  checkOptions(who, options, ATTENTION_OPTIONS);
   return scope(() => {
     const [wideQ, wideK] = [widen(q, who), widen(k, who)];
     const plan = planAttention(who, [wideQ, wideK, wideK], options.layout, options);

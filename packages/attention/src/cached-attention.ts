@@ -1,7 +1,7 @@
-import { scope, type Tensor } from '@burin/tensor';
+import { checkOptions, scope, type Tensor } from '@burin/tensor';
 import { headSizes } from './head-layout.js';
 import type { KeyValueCache } from './key-value-cache.js';
-import type { AttentionOptions } from './options.js';
+import { ATTENTION_OPTIONS, type AttentionOptions } from './options.js';
 import { checkMasks, splitSegments } from './plan.js';
 import { scaledDotProductAttention } from './scaled-dot-product-attention.js';
 
@@ -31,6 +31,7 @@ export function cachedAttention(
   if (!cache) return scaledDotProductAttention(q, k, v, { ...options, layout: 'bthd' });
   return scope(() => {
     const who = 'cachedAttention';
+    checkOptions(who, options, ATTENTION_OPTIONS);
     const position = cache.length;
     const all = position + headSizes(who, 'k', k, 'bthd').tokens;
     checkMasks(who, headSizes(who, 'q', q, 'bthd'), all, options);

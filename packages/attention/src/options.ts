@@ -33,3 +33,20 @@ export interface AttentionOptions extends AttentionMasks {
   /** Draws what is dropped; needed where `dropout` is not 0. */
   rng?: Generator | null;
 }
+
+/** The names of {@link AttentionOptions}. */
+export const ATTENTION_OPTIONS = [
+  ...[
+    'layout',
+    'causal',
+    'window',
+    'queryOffset',
+    'keyPaddingMask',
+    'segments',
+    'bias',
+    'keys',
+    'scale',
+    'dropout',
+    'rng',
+  ],
+];

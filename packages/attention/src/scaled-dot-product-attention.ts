@@ -1,5 +1,6 @@
 import {
   type AttentionArguments,
+  checkOptions,
   type HeadStrides,
   type RandomStream,
   record,
@@ -8,7 +9,7 @@ import {
   widen,
 } from '@burin/tensor';
 import { headShape, headSizes } from './head-layout.js';
-import type { AttentionOptions } from './options.js';
+import { ATTENTION_OPTIONS, type AttentionOptions } from './options.js';
 import { type AttentionPlan, planAttention } from './plan.js';
 
 /**
@@ -23,11 +24,13 @@ import { type AttentionPlan, planAttention } from './plan.js';
  * @param k - `[B, K, S, D]` or `[B, S, K, D]`; may be longer than `options.keys`, as a cache is
  * @param v - `[B, K, S, Dv]` or `[B, S, K, Dv]`
  * @returns float32 `[B, H, T, Dv]` or `[B, T, H, Dv]`
- * @throws ShapeError or DtypeError if operands or masks do not fit each other; RangeError if a number is out of range
+ * @throws ShapeError or DtypeError if operands or masks do not fit each other; RangeError if a number is out of range or an
+ *   option is none
  * @see Vaswani et al. 2017, https://arxiv.org/abs/1706.03762; Dao et al. 2022, https://arxiv.org/abs/2205.14135
  */
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor {
   const who = 'scaledDotProductAttention';
+  checkOptions(who, options, ATTENTION_OPTIONS);
   return scope(() => {
     const operands = [widen(q, who), widen(k, who), widen(v, who)] as const;
     const plan = planAttention(who, operands, options.layout, options);

@@ -147,6 +147,9 @@ describe.each(devices)('caches on %s', (device) => {
         'cachedAttention: key segments must have a number for each token: expected [2,10], got [2,1]',
       );
       expect(attend({ window: 0 })).toThrow('cachedAttention: window must be');
+      expect(attend({ isCausal: true } as CachedAttentionOptions)).toThrow(
+        'cachedAttention: there is no option isCausal',
+      );
       expect(cache.length).toBe(9);
       attend({ keyPaddingMask: mask(10) })();
       expect(cache.length).toBe(10);

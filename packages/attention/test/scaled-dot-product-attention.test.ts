@@ -1,4 +1,4 @@
-import { scaledDotProductAttention } from '@burin/attention';
+import { attentionWeights, scaledDotProductAttention } from '@burin/attention';
 import { full, Generator, type Tensor, tensor, zeros } from '@burin/tensor';
 import { checkGradient, devices, EXACT, expectClose, FLOAT32, seededRandom } from '@burin/testing';
 import { describe, expect, it } from 'vitest';
@@ -201,6 +201,17 @@ describe('scaledDotProductAttention refuses', () => {
     ],
   ])('%s', (_, operands, message) => {
     expect(() => attend(operands)).toThrow(message);
+  });
+
+  it('options that are none, which would be passed over, or none at all', () => {
+    expect(() => attend([q, k, k], { isCausal: true })).toThrow(
+      'scaledDotProductAttention: there is no option isCausal; expected layout, causal,',
+    );
+    const bare = scaledDotProductAttention as unknown as (...operands: Tensor[]) => Tensor;
+    expect(() => bare(q, k, k)).toThrow('scaledDotProductAttention: options have names: expected { layout, causal,');
+    expect(() => attentionWeights(q, k, { layout: 'bhtd', attnMask: k } as { layout: 'bhtd' })).toThrow(
+      'attentionWeights: there is no option attnMask',
+    );
   });
 
   it.each([
