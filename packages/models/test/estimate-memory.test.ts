@@ -149,7 +149,7 @@ describe('estimateMemory', () => {
     expect(base / 2).toBeCloseTo(8_030_261_248, -7); // Llama 3 8B has 8.03 billion weights; norms here are float32
     expect(total).toBeGreaterThan(base);
     expect(cpu().memory.liveBytes).toBe(before);
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(performance.now() - start).toBeLessThan(20_000); // well under a second on a quiet machine
   });
 
   it('names what is not known', async () => {
