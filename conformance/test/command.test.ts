@@ -12,7 +12,8 @@ const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 /** The command as `pnpm conformance` runs it. */
 function conformance(...args: string[]) {
   const node = ['--import', 'tsx', '--conditions=@burin/source', MAIN, ...args];
-  const { status, stdout, stderr } = spawnSync(process.execPath, node, { encoding: 'utf8' });
+  const env = { ...process.env, NODE_NO_WARNINGS: '1' }; // Node's own, of its options and of colours
+  const { status, stdout, stderr } = spawnSync(process.execPath, node, { encoding: 'utf8', env });
   return { status, lines: stdout.trimEnd().split('\n'), stderr };
 }
 

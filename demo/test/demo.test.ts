@@ -10,7 +10,8 @@ it('runs from end to end on few mails, pages, and reads back what it had in memo
   const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
   const node = ['--import', 'tsx', '--conditions=@burin/source'];
   const args = ['--out', out, '--json', `${out}/figures.json`, '--train', '32', '--test', '16'];
-  const run = spawnSync(process.execPath, [...node, main, ...args], { encoding: 'utf8' });
+  const env = { ...process.env, NODE_NO_WARNINGS: '1' }; // Node's own, of its options and of colours
+  const run = spawnSync(process.execPath, [...node, main, ...args], { encoding: 'utf8', env });
   expect(run.stderr).toBe('');
   expect(run.status).toBe(0);
 
