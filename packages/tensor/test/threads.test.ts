@@ -145,6 +145,27 @@ describe('where there can be no workers', () => {
     expect(device.describe()).toBe(`cpu (WebAssembly ${SIMD}, 1 thread: Error: no threads for you)`);
   });
 
+  it("works alone and says why: a page's policy", async () => {
+    vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined as never);
+    vi.stubGlobal('crossOriginIsolated', true);
+    vi.stubGlobal(
+      'Worker',
+      class {
+        onerror: (event: { message?: string }) => void = () => {};
+        postMessage = () => queueMicrotask(() => this.onerror({}));
+        terminate = () => {};
+      },
+    );
+    const device = open(2);
+    expect(work(device)).toBe(0);
+    await expect
+      .poll(() => device.describe())
+      .toBe(
+        `cpu (WebAssembly ${SIMD}, 1 thread: the browser refused to start a worker; ` +
+          'a Content-Security-Policy must allow worker-src blob:)',
+      );
+  });
+
   it('works alone and says why: a worker dies later', async () => {
     const { Worker } = builtins('node:worker_threads');
     stubWorker(

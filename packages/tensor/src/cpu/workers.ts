@@ -74,11 +74,14 @@ function startInNode(
   return { stop: () => void worker.terminate() };
 }
 
+/** A browser tells a page no reason: its policy is what forbids the worker. */
+const REFUSED = 'the browser refused to start a worker; a Content-Security-Policy must allow worker-src blob:';
+
 function startInBrowser(task: WorkerTask, onFailure: (reason: string) => void): WorkerHandle {
   const source = `${WORKER_SOURCE}\nonmessage = ({ data }) => serve(data);`;
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
   const worker = new Worker(url, { name: 'burin' });
-  worker.onerror = (event) => onFailure(event.message || 'the browser refused to start a worker');
+  worker.onerror = (event) => onFailure(event.message || REFUSED);
   worker.onmessageerror = () => onFailure('the worker could not be sent its task');
   worker.postMessage(task);
   return {
