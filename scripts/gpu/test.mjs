@@ -69,7 +69,7 @@ function deviceTests() {
     const tests = existsSync(`${folder}/test`) ? readdirSync(`${folder}/test`, { recursive: true }) : [];
     for (const test of tests.filter((name) => name.endsWith('.test.ts'))) {
       const file = `${folder}/test/${test}`;
-      if (!/\.each\(devices\)|gpuBackends\(/.test(readFileSync(file, 'utf8'))) continue;
+      if (!/\.each\((devices|runners)\)|gpuBackends\(/.test(readFileSync(file, 'utf8'))) continue;
       files.push(file);
       names.add(basename(folder));
     }
