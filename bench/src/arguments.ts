@@ -17,7 +17,7 @@ export interface Options {
 }
 
 const USAGE =
-  'usage: pnpm bench [NAME] [--json FILE] [--threads N] [--blas auto|off|LIBRARY] [--peers] [--compare [FILE]]; pnpm bench gpu [--backend webgpu|headlessgl]';
+  'usage: pnpm bench [NAME] [--json FILE] [--threads N] [--blas auto|off|LIBRARY] [--peers] [--compare [FILE.jsonl]]; pnpm bench gpu [--backend webgpu|headlessgl]';
 
 /** @throws RangeError that says what to write instead */
 export function parseArguments(args: readonly string[], baseline: string): Options {
