@@ -27,15 +27,6 @@ export interface WordPieceTrainingOptions extends TrainingOptions {
   limitAlphabet?: number;
 }
 
-const OPTIONS: readonly (keyof WordPieceTrainingOptions)[] = [
-  ...TRAINING_OPTIONS,
-  'initialAlphabet',
-  'limitAlphabet',
-  'lowercase',
-  'stripAccents',
-  'handleChineseChars',
-];
-
 const SPECIALS = { pad: '[PAD]', unk: '[UNK]', cls: '[CLS]', sep: '[SEP]', mask: '[MASK]' } as const;
 const PREFIX = '##';
 
@@ -55,7 +46,8 @@ const PREFIX = '##';
  * trainWordPiece(lines, { vocabSize: 8192 }).encode('a small example');
  */
 export function trainWordPiece(texts: Iterable<string>, options: WordPieceTrainingOptions): Tokenizer {
-  checkOptions('trainWordPiece', options, OPTIONS);
+  const own = ['initialAlphabet', 'limitAlphabet', 'lowercase', 'stripAccents', 'handleChineseChars'];
+  checkOptions('trainWordPiece', options, [...TRAINING_OPTIONS, ...own]);
   const { vocabSize, minFrequency = 2, maxTokenLength = Number.POSITIVE_INFINITY, specialTokens } = options;
   const normalizer = normalizerJson(options);
   const counts = countWords(texts, wordSplitter(normalizer));
