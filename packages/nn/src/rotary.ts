@@ -49,7 +49,7 @@ export class RotaryEmbedding {
    *   The text is taken to be that long, where the frequencies depend on it (dynamic, longrope)
    * @returns float32, the shape of `x`
    * @throws ShapeError if the shapes do not fit; DtypeError if positions are not int32; RangeError if `maxPosition` is not
-   *   a whole number of 0 or more
+   *   a whole number of 0 or more, or a position that the host can see (cpu) is not from 0 to it
    */
   apply(
     x: Tensor,
@@ -150,4 +150,14 @@ function checkOperands(x: Tensor, positions: Tensor, headDim: number, layout: He
   if (!Number.isInteger(maxPosition) || maxPosition < 0) {
     throw new RangeError(`RotaryEmbedding: maxPosition must be a whole number of 0 or more, got ${maxPosition}`);
   }
+  checkRange(positions, maxPosition);
+}
+
+/** Where the host can see positions (cpu): one without a row in the tables would be turned by whatever lies beside them. */
+function checkRange({ device, storage, size }: Tensor, maxPosition: number): void {
+  const bytes = device.readNow?.(storage.buffer);
+  if (!bytes) return;
+  const outside = new Int32Array(bytes.buffer, bytes.byteOffset, size).find((at) => at < 0 || at > maxPosition);
+  if (outside === undefined) return;
+  throw new RangeError(`RotaryEmbedding: positions must be from 0 to maxPosition, ${maxPosition}, got ${outside}`);
 }

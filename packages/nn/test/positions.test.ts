@@ -5,7 +5,7 @@ import {
   rotaryFrequencies,
   sinusoidalPositions,
 } from '@burin/nn';
-import { tensor } from '@burin/tensor';
+import { tensor, zeros } from '@burin/tensor';
 import {
   devices,
   dot,
@@ -183,6 +183,16 @@ describe.each(devices)('RotaryEmbedding on %s', (device) => {
     expect(() => rotary.apply(x, positions(3), { maxPosition: -1 })).toThrow(
       'RotaryEmbedding: maxPosition must be a whole number of 0 or more, got -1',
     );
+  });
+
+  it('positions beyond the largest that was said, or before the first, where the host sees them', () => {
+    const x = zeros([1, 3, 2, 4], { device: 'cpu' });
+    const turn = (...places: number[]) => {
+      const positions = tensor(Int32Array.from(places), [1, 3], { device: 'cpu' });
+      return () => new RotaryEmbedding({ headDim: 4 }).apply(x, positions, { maxPosition: 2 });
+    };
+    expect(turn(0, 500, 2)).toThrow('RotaryEmbedding: positions must be from 0 to maxPosition, 2, got 500');
+    expect(turn(0, 1, -1)).toThrow('got -1');
   });
 });
 
