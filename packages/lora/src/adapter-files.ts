@@ -1,5 +1,6 @@
-import { CheckpointError, type SafetensorsDtype, type TensorToWrite, writeSafetensors } from '@burin/checkpoint';
-import type { DType, Tensor } from '@burin/tensor';
+import { CheckpointError, writeSafetensors } from '@burin/checkpoint';
+import { type StoredTensor, storedTensors } from '@burin/nn';
+import type { Tensor } from '@burin/tensor';
 import { writeConfig } from './adapter-config.js';
 import { adapterState } from './adapter-state.js';
 import type { LoraModel } from './lora-model.js';
@@ -23,25 +24,12 @@ export interface AdapterFilesOptions {
 /** Bytes that a `Blob` takes, in the words of every version of TypeScript. */
 type OwnBytes = ReturnType<typeof writeSafetensors>;
 
-/** A tensor that is read from its device when its turn comes. */
-interface FetchedTensor extends TensorToWrite {
-  readonly data: () => Promise<Uint8Array>;
-}
-
 /** What the two files of an adapter hold. */
 export interface AdapterContent {
   readonly state: ReadonlyMap<string, Tensor>;
-  readonly tensors: readonly FetchedTensor[];
+  readonly tensors: readonly StoredTensor[];
   readonly config: string;
 }
-
-const STORED_AS: Readonly<Record<DType, SafetensorsDtype>> = {
-  float32: 'F32',
-  float16: 'F16',
-  bfloat16: 'BF16',
-  int32: 'I32',
-  uint8: 'U8',
-};
 
 /**
  * One adapter in PEFT's format, in memory: the files that `saveAdapter` writes, by name. For where there are no folders: a
@@ -79,7 +67,7 @@ export async function adapterContent(
   const targets = targetNames(lora, name);
   const fanInFanOut = storesTransposed(lora, name);
   const fields = writeConfig(lora.configs.get(name)!, { targets, fanInFanOut, baseModelNameOrPath });
-  return { state, tensors: toWrite(state), config: JSON.stringify(fields, null, 2) };
+  return { state, tensors: storedTensors(state), config: JSON.stringify(fields, null, 2) };
 }
 
 function chosenAdapter(who: string, lora: LoraModel, wanted: string | undefined): string {
@@ -122,10 +110,4 @@ function targetNames(lora: LoraModel, name: string): string[] {
 /** Whether layers of the base store their weight as `[in, out]`, as those of a GPT-2 do. */
 function storesTransposed(lora: LoraModel, name: string): boolean {
   return [...lora.layers()].some(([, layer]) => layer.lora_A.has(name) && layer.originalLayer.storesTransposed);
-}
-
-function toWrite(state: ReadonlyMap<string, Tensor>): FetchedTensor[] {
-  return [...state].map(([name, tensor]) => {
-    return { name, dtype: STORED_AS[tensor.dtype], shape: tensor.shape, data: () => tensor.bytes() };
-  });
 }

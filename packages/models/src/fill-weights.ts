@@ -1,9 +1,16 @@
 import { CheckpointError, type SafetensorsFile, type TensorInfo } from '@burin/checkpoint';
-import { compareNames, Linear, type Module, refuseDifferences, stateTargets } from '@burin/nn';
+import {
+  compareNames,
+  Linear,
+  type Module,
+  refuseDifferences,
+  STORED_DTYPES,
+  stateTargets,
+  tensorDtype,
+} from '@burin/nn';
 import { BYTES, type DType, fromBytes, keep, MemoryError, ShapeError, scope, type Tensor } from '@burin/tensor';
 import { type CheckpointNaming, modelNames } from './checkpoint-names.js';
 import type { LayerConversion } from './layer-conversion.js';
-import { STORED_DTYPES, tensorDtype } from './stored-dtype.js';
 
 /** What may differ between a model and its checkpoint, and what becomes of its layers. */
 export interface FillOptions {

@@ -5,12 +5,11 @@ import {
   writeFileAtomic,
   writeFolderAtomic,
 } from '@burin/checkpoint';
-import { Conv1D, isLinearLike, Linear, type Module, stateDict, stateTargets } from '@burin/nn';
+import { Conv1D, isLinearLike, Linear, type Module, STORED_DTYPES, stateDict, stateTargets } from '@burin/nn';
 import { type DType, isFloating, type Tensor } from '@burin/tensor';
 import type { TextTokenizer } from '@burin/tokenizers';
 import type { RawConfig } from './config-reader.js';
 import type { PretrainedModel } from './pretrained-model.js';
-import { STORED_DTYPES } from './stored-dtype.js';
 import { configOfTies } from './untied-head.js';
 
 /** How a folder is written. */

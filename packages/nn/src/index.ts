@@ -27,3 +27,5 @@ export {
   type YarnScaling,
 } from './rotary-frequencies.js';
 export { compareNames, type LoadReport, loadStateDict, refuseDifferences, stateDict, stateTargets } from './state.js';
+export { STORED_DTYPES, type StoredDtype, tensorDtype } from './stored-dtype.js';
+export { loadStored, type StoredFile, type StoredTensor, storedState, storedTensors } from './stored-state.js';

@@ -1,4 +1,4 @@
-import { type Tensor, tensor } from '@burin/tensor';
+import { checkOptions, type Tensor, tensor } from '@burin/tensor';
 
 /** The form of {@link sinusoidalPositions}. */
 export interface SinusoidalOptions {
@@ -16,15 +16,20 @@ export interface SinusoidalOptions {
  * @param count - how many positions
  * @param width - C, even
  * @returns float32 `[count, width]`
- * @throws RangeError if a size is not a whole number of 1 or more, `width` is odd, or `base` is not greater than 0
+ * @throws RangeError if a size is not a whole number of 1 or more, `width` is odd, or `base` is not greater than 0; for another layout or
+ *   an option that there is not
  * @see Vaswani et al. 2017, section 3.5, https://arxiv.org/abs/1706.03762
  * @example
  * const x = embeddings.add(sinusoidalPositions(512, 64).narrow(0, 0, tokens));
  */
 export function sinusoidalPositions(count: number, width: number, options: SinusoidalOptions = {}): Tensor {
+  checkOptions('sinusoidalPositions', options, ['base', 'layout']);
   const { base = 10000, layout = 'interleaved' } = options;
   checkSizes(count, width);
   if (!(base > 0)) throw new RangeError(`sinusoidalPositions: base must be greater than 0, got ${base}`);
+  if (layout !== 'interleaved' && layout !== 'concatenated') {
+    throw new RangeError(`sinusoidalPositions: layout must be interleaved or concatenated, got ${layout}`);
+  }
   const half = width / 2;
   const table = new Float32Array(count * width);
   for (let p = 0; p < count; p++) {

@@ -1,4 +1,14 @@
-import { checkInt32, commonDevice, record, ShapeError, scope, Tensor, tensor, widen } from '@burin/tensor';
+import {
+  checkInt32,
+  checkOptions,
+  commonDevice,
+  record,
+  ShapeError,
+  scope,
+  Tensor,
+  tensor,
+  widen,
+} from '@burin/tensor';
 import { buffer } from './module.js';
 import { type RotaryOptions, type RotaryScaling, rotaryFrequencies, stretchOf } from './rotary-frequencies.js';
 
@@ -28,8 +38,9 @@ export class RotaryEmbedding {
   readonly #options: RotaryOptions;
   #tables: RotaryTables | null = null;
 
-  /** @throws RangeError if a size or factor is out of range: see {@link rotaryFrequencies} */
+  /** @throws RangeError if a size or factor is out of range, see {@link rotaryFrequencies}, or an option does not exist */
   constructor(options: RotaryOptions & { interleaved?: boolean }) {
+    checkOptions('RotaryEmbedding', options, ['headDim', 'rotaryDim', 'theta', 'scaling', 'interleaved']);
     const { frequencies, attentionScale } = rotaryFrequencies(options);
     this.headDim = options.headDim;
     this.rotaryDim = frequencies.length * 2;

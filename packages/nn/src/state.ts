@@ -57,7 +57,7 @@ export function loadStateDict(
 }
 
 /** The tensors that nothing may be copied into, and why. */
-function loadRefusals(root: Module): Map<Tensor, string> {
+export function loadRefusals(root: Module): Map<Tensor, string> {
   const refusals = new Map<Tensor, string>();
   for (const [, module] of root.namedModules()) {
     if (module.loadRefusal === null) continue;

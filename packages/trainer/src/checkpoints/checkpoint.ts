@@ -9,14 +9,14 @@ import {
   writeFolderAtomic,
   writeSafetensorsFile,
 } from '@burin/checkpoint';
-import type { Module } from '@burin/nn';
+import { type Module, storedTensors } from '@burin/nn';
 import type { SchedulerState } from '@burin/optim-paged';
 import type { GeneratorState } from '@burin/tensor';
 import type { DataSettings } from '../data/feed.js';
 import type { OptimizerSnapshot } from '../optimizer.js';
 import type { TrainerState } from '../state.js';
 import { joinOptimizerState, type OptimizerIndex, splitOptimizerState } from './optimizer-state.js';
-import { readInto, toWrite, trainedTensors } from './tensors.js';
+import { readInto, trainedTensors } from './tensors.js';
 
 /** Of a checkpoint's files, the one that makes it one. */
 export const STATE_FILE = 'trainer_state.json';
@@ -55,7 +55,9 @@ export async function writeCheckpointFolder(
   await writeFolderAtomic(
     path,
     async (folder) => {
-      await writeSafetensorsFile(`${folder}/${weightsFile(model)}`, toWrite(trainedTensors(model)), { format: 'pt' });
+      await writeSafetensorsFile(`${folder}/${weightsFile(model)}`, storedTensors(trainedTensors(model)), {
+        format: 'pt',
+      });
       await writeSafetensorsFile(`${folder}/${OPTIMIZER_FILE}`, tensors);
       await extra?.(folder);
       await writeFileAtomic(`${folder}/${STATE_FILE}`, `${JSON.stringify(state, null, 2)}\n`);

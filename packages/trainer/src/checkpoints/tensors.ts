@@ -1,26 +1,11 @@
-import { CheckpointError, type SafetensorsDtype, type SafetensorsFile, type TensorToWrite } from '@burin/checkpoint';
-import type { Module } from '@burin/nn';
-import { type DType, fromBytes, type Tensor } from '@burin/tensor';
+import { CheckpointError, type SafetensorsFile } from '@burin/checkpoint';
+import { type Module, STORED_DTYPES } from '@burin/nn';
+import { fromBytes, type Tensor } from '@burin/tensor';
 import { changingBuffers, trainableParameters } from '../model.js';
-
-const DTYPES: Readonly<Record<DType, SafetensorsDtype>> = {
-  float32: 'F32',
-  float16: 'F16',
-  bfloat16: 'BF16',
-  int32: 'I32',
-  uint8: 'U8',
-};
 
 /** What training changes: trainable parameters, and buffers. */
 export function trainedTensors(model: Module): Map<string, Tensor> {
   return new Map<string, Tensor>([...trainableParameters(model), ...changingBuffers(model)]);
-}
-
-/** Tensors for a safetensors file; each is read from its device when its turn comes. */
-export function toWrite(tensors: ReadonlyMap<string, Tensor>): TensorToWrite[] {
-  return [...tensors].map(([name, tensor]) => {
-    return { name, dtype: DTYPES[tensor.dtype], shape: tensor.shape, data: () => tensor.bytes() };
-  });
 }
 
 /**
@@ -35,7 +20,7 @@ export async function readInto(file: SafetensorsFile, tensors: ReadonlyMap<strin
   for (const [name, tensor] of tensors) {
     const found = file.tensors.get(name);
     if (!found) throw mismatch(file, name, 'it is trained, and not in the checkpoint');
-    const [expected, got] = [`${DTYPES[tensor.dtype]} [${tensor.shape}]`, `${found.dtype} [${found.shape}]`];
+    const [expected, got] = [`${STORED_DTYPES[tensor.dtype]} [${tensor.shape}]`, `${found.dtype} [${found.shape}]`];
     if (expected !== got) throw mismatch(file, name, `expected ${expected}, got ${got}`);
   }
   for (const [name, tensor] of tensors) {
