@@ -64,7 +64,9 @@ export class Comparison {
     if (typeof expected === 'object' && expected !== null) {
       if (!Array.isArray(expected) || (Array.isArray(actual) && actual.length === expected.length)) {
         const items = typeof actual === 'object' && actual !== null ? (actual as Record<string, unknown>) : {};
-        for (const [key, item] of Object.entries(expected)) this.value(`${name}.${key}`, items[key], item, tolerance);
+        const wanted = Object.entries(expected);
+        for (const [key, item] of wanted) this.value(`${name}.${key}`, items[key], item, tolerance);
+        if (wanted.length === 0 && actual === undefined) this.fail(`${name}: nothing here computes it`);
       } else this.fail(`${name}: expected a list of ${expected.length}, got ${JSON.stringify(actual)}`);
       return;
     }

@@ -93,6 +93,12 @@ describe('values', () => {
   it('lists must be as long as expected', () => {
     expect(compare([1, 2], [1])).toEqual(['v: expected a list of 1, got [1,2]']);
     expect(compare(undefined, [1])).toEqual(['v: expected a list of 1, got undefined']);
+    expect(compare(undefined, [])).toEqual(['v: expected a list of 0, got undefined']);
+  });
+
+  it('an empty table must be there too', () => {
+    expect(compare({}, {})).toEqual([]);
+    expect(compare(undefined, {})).toEqual(['v: nothing here computes it']);
   });
 
   it('a number is no text', () => {
