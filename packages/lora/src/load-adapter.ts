@@ -7,7 +7,7 @@ import {
   toFloat32,
 } from '@burin/checkpoint';
 import type { Module } from '@burin/nn';
-import { type Generator, type Shape, type Tensor, tensor } from '@burin/tensor';
+import { checkOptions, type Generator, type Shape, type Tensor, tensor } from '@burin/tensor';
 import { readConfig } from './adapter-config.js';
 import { CONFIG_FILE, WEIGHTS_FILE } from './adapter-files.js';
 import { adapterState, expectedShapes } from './adapter-state.js';
@@ -36,13 +36,14 @@ export interface LoadAdapterOptions {
  * @param folder - a path, in Node; or, anywhere, the folder's files by name, such as those that a person picked
  * @returns the handle, a new one unless one was given
  * @throws CheckpointError naming missing and extra keys, the key and both shapes of one that does not fit, or an option of
- *   the file that would change numbers and is not supported
+ *   the file that would change numbers and is not supported; RangeError for an argument that does not exist
  */
 export async function loadAdapter<M extends Module>(
   model: M | LoraModel<M>,
   folder: string | ReadonlyMap<string, ByteSource>,
   options: LoadAdapterOptions = {},
 ): Promise<LoraModel<M>> {
+  checkOptions('loadAdapter', options, ['adapterName', 'trainable', 'active', 'rng']);
   const { adapterName = DEFAULT_ADAPTER, trainable = false, rng = null } = options;
   const root = model instanceof LoraModel ? model.model : model;
   const config = await readAdapterConfig(folder);

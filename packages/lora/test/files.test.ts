@@ -242,6 +242,12 @@ describe('promise 9: a save checks itself, a load is strict', () => {
     await expect(saveAdapter(lora, place())).rejects.toThrow('the adapters were unloaded from this model');
   });
 
+  it("refuses PEFT's names of arguments, which it would pass over", async () => {
+    await expect(loadAdapter(adapted(), place(), { is_trainable: true } as object)).rejects.toThrow(
+      new RangeError('loadAdapter: there is no option is_trainable; expected adapterName, trainable, active, rng'),
+    );
+  });
+
   it('refuses a folder that is there already, unless told to replace it', async () => {
     const saved = place();
     await saveAdapter(adapted(), saved);

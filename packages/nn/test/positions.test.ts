@@ -320,6 +320,15 @@ describe('rotaryFrequencies', () => {
   });
 
   it('refuses what is out of range', () => {
+    expect(() => new RotaryEmbedding({ headDim: 8, base: 500_000 } as never)).toThrow(
+      'RotaryEmbedding: there is no option base; expected headDim, rotaryDim, theta, scaling, interleaved',
+    );
+    expect(() => sinusoidalPositions(4, 4, { layout: 'halves' as never })).toThrow(
+      new RangeError('sinusoidalPositions: layout must be interleaved or concatenated, got halves'),
+    );
+    expect(() => sinusoidalPositions(4, 4, { theta: 100 } as object)).toThrow(
+      'there is no option theta; expected base, ',
+    );
     expect(() => rotaryFrequencies({ headDim: 7 })).toThrow(
       new RangeError('rotaryFrequencies: rotaryDim must be even and from 2 to headDim 7, got 7'),
     );

@@ -1,5 +1,5 @@
 import type { Schedule } from '@burin/optim-paged';
-import type { Device } from '@burin/tensor';
+import { checkOptions, type Device } from '@burin/tensor';
 import { resolveArguments, type TrainingArguments, type TrainingOptions } from './arguments.js';
 import type { TrainerCallback } from './callbacks.js';
 import { causalLmCollator, classificationCollator } from './data/collators.js';
@@ -41,6 +41,21 @@ export interface TrainerOptions<M extends TrainableModel, E = Example> {
   reporter?: Reporter | false;
 }
 
+const OPTIONS: readonly (keyof TrainerOptions<TrainableModel>)[] = [
+  'model',
+  'args',
+  'trainDataset',
+  'evalDataset',
+  'collator',
+  'optimizer',
+  'schedule',
+  'computeMetrics',
+  'callbacks',
+  'generators',
+  'saveExtra',
+  'reporter',
+];
+
 /** What a run came to. */
 export interface TrainResult {
   readonly globalStep: number;
@@ -59,7 +74,7 @@ export interface TrainResult {
  * Trains a model: any module whose `forward` takes a batch and returns `{ loss, logits }`. Arguments have the names of
  * Hugging Face's `TrainingArguments` in camelCase.
  *
- * @throws RangeError for arguments that are unknown, out of range or contradict each other, or a schedule besides
+ * @throws RangeError for options or arguments that are unknown, out of range or contradict each other, or a schedule besides
  *   arguments that say one
  * @throws DataError if a data set is empty
  * @example
@@ -74,6 +89,7 @@ export class Trainer<M extends TrainableModel, E = Example> {
   readonly reporter: Reporter;
 
   constructor(options: TrainerOptions<M, E>) {
+    checkOptions('Trainer', options, OPTIONS);
     const { model, args, trainDataset, evalDataset, reporter } = options;
     this.args = resolveArguments(args);
     this.model = model;

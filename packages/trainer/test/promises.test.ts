@@ -417,6 +417,13 @@ describe('promise 16: nothing leaks', () => {
   });
 });
 
+it('refuses an option that there is not, such as an argument outside args', () => {
+  const options = { model: new TinyLanguageModel(), learningRate: 1e-3 };
+  expect(() => new Trainer(options as never)).toThrow(
+    'Trainer: there is no option learningRate; expected model, args, ',
+  );
+});
+
 it('refuses data that are empty', () => {
   expect(() => new Trainer({ model: new TinyLanguageModel(), trainDataset: [], reporter: false })).toThrow(DataError);
   expect(() => new Trainer({ model: new TinyLanguageModel(), trainDataset: [], reporter: false })).toThrow(
