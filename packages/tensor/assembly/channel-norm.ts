@@ -31,7 +31,7 @@ export function channelMoments(
 /** The number of channel c at `pointer`, or `otherwise` where there is none (0). */
 // @ts-ignore: decorator
 @inline
-function perChannel(pointer: usize, c: usize, otherwise: f32): f32 {
+export function perChannel(pointer: usize, c: usize, otherwise: f32): f32 {
   return pointer ? load<f32>(pointer + (c << 2)) : otherwise;
 }
 

@@ -8,9 +8,10 @@ export {
 } from './attention-strip-backward';
 export * from './binary';
 export { bceWithLogits, bceWithLogitsBackward } from './binary-cross-entropy';
+export { columnMoments, columnNorm, columnNormBackward } from './column-norm';
 export { blasProduct } from './blas';
 export * from './cast';
-export * from './channel-norm';
+export { channelMoments, channelNorm, channelNormBackward } from './channel-norm';
 export { turnTiles, turnTilesScratch } from './code-tiles';
 export { crossEntropy, crossEntropyBackward } from './cross-entropy';
 export { argmax, reduceExtremumBackward } from './extremum';

@@ -247,12 +247,23 @@ export const CASES: Readonly<Record<string, Case>> = {
     kernels.rmsNormBackward(x, weight, rstd, g, empty(size), floats(COLS), ROWS, COLS);
     kernels.layerNorm(x, weight, bias, empty(size), mean, rstd, ROWS, COLS, 1e-5);
     kernels.layerNormBackward(x, weight, mean, rstd, g, empty(size), floats(COLS), floats(COLS), ROWS, COLS);
-    const [average, variance] = [empty(19), empty(19)];
-    kernels.channelMoments(x, average, variance, 7, 19, 37);
-    const [scale, shift] = [floats(19), floats(19)];
-    kernels.channelNorm(x, average, variance, scale, shift, empty(size), 7, 19, 37, 1e-5);
-    const sums = [floats(19), floats(19)] as const;
-    kernels.channelNormBackward(x, average, variance, scale, g, empty(size), ...sums, 7, 19, 37, 1e-5, true);
+  },
+
+  'normalization of channels'({ kernels, floats, empty }) {
+    for (const [batch, channels, length] of [
+      [7, 19, 37],
+      [133, 37, 1],
+      [37, 19, 7],
+    ] as const) {
+      const sizes = [batch, channels, length] as const;
+      const size = batch * channels * length;
+      const [x, g, weight, bias] = [floats(size), floats(size), floats(channels), floats(channels)];
+      const moments = [empty(channels), empty(channels)] as const;
+      kernels.channelMoments(x, ...moments, ...sizes);
+      kernels.channelNorm(x, ...moments, weight, bias, empty(size), ...sizes, 1e-5);
+      const sums = [floats(channels), floats(channels)] as const;
+      kernels.channelNormBackward(x, ...moments, weight, g, empty(size), ...sums, ...sizes, 1e-5, true);
+    }
   },
 
   losses({ kernels, floats, empty, integers }) {

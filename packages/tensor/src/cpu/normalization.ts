@@ -1,10 +1,11 @@
 import type { NormalizationKernels } from '../kernels/normalization.js';
+import { channelNormKernels } from './channel-norm.js';
 import { ELEMENT } from './cost.js';
 import { type Engine, pointer } from './engine.js';
 
 const CHUNK_ROWS = 64; // CHUNK_ROWS in assembly/rms-norm.ts
 
-/** Normalisations: see kernels/normalization.ts for the contract, assembly/{rms,layer,channel}-norm.ts for the work. */
+/** Normalisations: see kernels/normalization.ts for the contract, assembly/{rms,layer}-norm.ts for the work. */
 export function normalizationKernels(engine: Engine): NormalizationKernels {
   /** Adds the column sums of `partial` to `sums`. */
   const addColumnSums = (partial: number, sums: number, rows: number, cols: number) =>
@@ -65,56 +66,6 @@ export function normalizationKernels(engine: Engine): NormalizationKernels {
       if (dbias) addColumnSums(partial + bytes, pointer(dbias), chunks, cols);
     },
 
-    channelMoments(x, mean, variance, batch, channels, length) {
-      engine.run(
-        'channelMoments',
-        [pointer(x), pointer(mean), pointer(variance), batch, channels, length],
-        channels,
-        3 * batch * length * ELEMENT,
-      );
-    },
-
-    channelNorm(x, mean, variance, weight, bias, y, batch, channels, length, eps) {
-      engine.run(
-        'channelNorm',
-        [
-          pointer(x),
-          pointer(mean),
-          pointer(variance),
-          pointer(weight),
-          pointer(bias),
-          pointer(y),
-          batch,
-          channels,
-          length,
-          eps,
-        ],
-        channels,
-        8 * batch * length * ELEMENT,
-      );
-    },
-
-    channelNormBackward(x, mean, variance, weight, g, dx, dweight, dbias, batch, channels, length, eps, batchMoments) {
-      engine.run(
-        'channelNormBackward',
-        [
-          pointer(x),
-          pointer(mean),
-          pointer(variance),
-          pointer(weight),
-          pointer(g),
-          pointer(dx),
-          pointer(dweight),
-          pointer(dbias),
-          batch,
-          channels,
-          length,
-          eps,
-          batchMoments,
-        ],
-        channels,
-        16 * batch * length * ELEMENT,
-      );
-    },
+    ...channelNormKernels(engine),
   };
 }

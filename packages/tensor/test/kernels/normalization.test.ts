@@ -264,4 +264,54 @@ describe.each(devices)('channelNorm on %s', (device) => {
       await expectLikeReference(device, tolerance, 'channelNormBackward', ...alone);
     }
   });
+
+  it.each([
+    [1, 1, 1],
+    [1, 17, 1],
+    [2, 5, 1],
+    [8, 16, 1],
+    [1000, 3, 1],
+    [1000, 33, 1],
+    [40, 17, 7],
+    [15, 5, 15],
+    [16, 5, 16],
+  ] as const)('of %i x %i x %i is its reference, whichever way it is read', async (batch, channels, length) => {
+    const size = batch * channels * length;
+    const [x, g] = [normals(size, 1).map((value) => value + 3), normals(size, 2)];
+    const [mean, variance] = [normals(channels, 3).map((value) => value + 3), positives(channels, 4)];
+    const [weight, bias] = [awayFromZero(channels, 5), normals(channels, 6)];
+    const sizes = [batch, channels, length] as const;
+    await expectLikeReference(device, NORMALIZED, 'channelMoments', x, dirty(channels), dirty(channels), ...sizes);
+    const affine = [mean, variance, weight, bias] as const;
+    await expectLikeReference(device, NORMALIZED, 'channelNorm', x, ...affine, dirty(size), ...sizes, EPS);
+    for (const batchMoments of [true, false]) {
+      const outputs = [dirty(size), normals(channels, 7), normals(channels, 8)] as const;
+      const args = [x, mean, variance, weight, g, ...outputs, ...sizes, EPS, batchMoments] as const;
+      const tolerance = gradientOf(Math.max(32, batch * length)); // sums of as many terms
+      await expectLikeReference(device, tolerance, 'channelNormBackward', ...args);
+    }
+  });
+
+  it('does not lose a small variance beside a large mean', async () => {
+    const x = normals(100 * 17, 1).map((value) => value + 4096);
+    // the mean is rounded by up to 2⁻¹²; the variance is off by the square of that
+    const tolerance = { rtol: 1e-5, atol: 0 };
+    await expectLikeReference(device, tolerance, 'channelMoments', x, dirty(17), dirty(17), 100, 17, 1);
+  });
+
+  it.each([1, 3])('keeps NaN and infinity in their channel, length %i', async (length) => {
+    const [batch, channels] = [9, 6];
+    const size = batch * channels * length;
+    const [x, g] = [normals(size, 1), normals(size, 2)];
+    x[(3 * channels + 1) * length] = NaN;
+    x[(8 * channels + 5) * length] = Infinity;
+    const [mean, variance] = [dirty(channels), dirty(channels)];
+    const sizes = [batch, channels, length] as const;
+    await expectLikeReference(device, NORMALIZED, 'channelMoments', x, mean, variance, ...sizes);
+    const saved = [x, mean, variance, null] as const;
+    await expectLikeReference(device, NORMALIZED, 'channelNorm', ...saved, null, dirty(size), ...sizes, EPS);
+    const outputs = [dirty(size), normals(channels, 3), normals(channels, 4)] as const;
+    const args = [...saved, g, ...outputs, ...sizes, EPS, true] as const;
+    await expectLikeReference(device, gradientOf(32), 'channelNormBackward', ...args);
+  });
 });
