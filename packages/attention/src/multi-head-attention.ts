@@ -1,4 +1,4 @@
-import { type LinearLike, Module, type RotaryEmbedding } from '@burin/nn';
+import { hostPositions, type LinearLike, Module, type RotaryEmbedding } from '@burin/nn';
 import { checkOptions, checkTensor, type Generator, ShapeError, scope, type Tensor, tensor } from '@burin/tensor';
 import { attentionWeights } from './attention-weights.js';
 import { cachedAttention } from './cached-attention.js';
@@ -191,9 +191,8 @@ function positionsFrom(start: number, x: Tensor): Tensor {
 }
 
 /** The largest of positions that the host can see; else 0. */
-function largestSeen({ device, dtype, storage, size }: Tensor): number {
-  const bytes = dtype === 'int32' ? device.readNow?.(storage.buffer) : null;
-  return bytes ? new Int32Array(bytes.buffer, bytes.byteOffset, size).reduce((a, b) => Math.max(a, b), 0) : 0;
+function largestSeen(positions: Tensor): number {
+  return hostPositions(positions)?.reduce((a, b) => Math.max(a, b), 0) ?? 0;
 }
 
 function checkSettings(heads: number, kvHeads: number, dropout: number, rng: Generator | null): void {

@@ -1,5 +1,5 @@
 import { openCheckpoint, readJsonFile, type SafetensorsFile, toFloat32 } from '@burin/checkpoint';
-import { type Module, stateDict } from '@burin/nn';
+import { type Module, STORED_DTYPES, stateDict } from '@burin/nn';
 import { BYTES, type DType } from '@burin/tensor';
 import { ConfigValues, type RawConfig } from './config.js';
 import { GgufError } from './errors.js';
@@ -58,8 +58,6 @@ export function modelConfig({ rawConfig, architecture }: ConfiguredModel): Confi
   return new ConfigValues({ ...rawConfig, architectures: [architecture] }, architecture);
 }
 
-const STORED = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
-
 /** The weights of a model in memory. */
 export function modelSource(model: ExportableModel): WeightSource {
   const tensors = stateDict(model);
@@ -81,6 +79,7 @@ export function modelSource(model: ExportableModel): WeightSource {
 }
 
 function floatDtype(name: string, dtype: DType): 'F32' | 'F16' | 'BF16' {
-  if (dtype in STORED) return STORED[dtype as keyof typeof STORED];
+  const stored = STORED_DTYPES[dtype];
+  if (stored === 'F32' || stored === 'F16' || stored === 'BF16') return stored;
   throw new GgufError(`${name}: expected float32, float16 or bfloat16, got ${dtype}`);
 }

@@ -4,6 +4,7 @@ export { type CrossEntropyOptions, crossEntropy } from './cross-entropy.js';
 export { Dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions } from './embedding.js';
 export { checkIds, checkLabels } from './host-checks.js';
+export { hostPositions } from './host-positions.js';
 export * as init from './init.js';
 export { type KlDivOptions, klDiv } from './kl-div.js';
 export { isLinearLike, Linear, type LinearLike, type LinearOptions } from './linear.js';

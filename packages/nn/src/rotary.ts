@@ -9,6 +9,7 @@ import {
   tensor,
   widen,
 } from '@burin/tensor';
+import { hostPositions } from './host-positions.js';
 import { buffer } from './module.js';
 import { type RotaryOptions, type RotaryScaling, rotaryFrequencies, stretchOf } from './rotary-frequencies.js';
 
@@ -165,10 +166,8 @@ function checkOperands(x: Tensor, positions: Tensor, headDim: number, layout: He
 }
 
 /** Where the host can see positions (cpu): one without a row in the tables would be turned by whatever lies beside them. */
-function checkRange({ device, storage, size }: Tensor, maxPosition: number): void {
-  const bytes = device.readNow?.(storage.buffer);
-  if (!bytes) return;
-  const outside = new Int32Array(bytes.buffer, bytes.byteOffset, size).find((at) => at < 0 || at > maxPosition);
+function checkRange(positions: Tensor, maxPosition: number): void {
+  const outside = hostPositions(positions)?.find((at) => at < 0 || at > maxPosition);
   if (outside === undefined) return;
   throw new RangeError(`RotaryEmbedding: positions must be from 0 to maxPosition, ${maxPosition}, got ${outside}`);
 }

@@ -44,26 +44,28 @@ export function loadStateDict(
   const targets = stateTargets(module);
   const report = compareNames(targets, state.keys());
   if (strict) refuseDifferences('loadStateDict', report);
-  const refusals = loadRefusals(module);
+  const refusePart = partsRefuser(module);
   for (const [name, source] of state) {
     const target = targets.get(name);
     if (!target) continue;
-    const refusal = refusals.get(target);
-    if (refusal !== undefined) throw new TypeError(`loadStateDict: ${name}: ${refusal}`);
+    refusePart(`loadStateDict: ${name}`, target);
     checkSource(`loadStateDict: ${name}`, target, source);
   }
   for (const [name, source] of state) targets.get(name)?.copy_(source);
   return report;
 }
 
-/** The tensors that nothing may be copied into, and why. */
-export function loadRefusals(root: Module): Map<Tensor, string> {
+/** What throws a TypeError for a tensor that means nothing without the rest of its module: see `Module.loadRefusal`. */
+export function partsRefuser(root: Module): (who: string, tensor: Tensor) => void {
   const refusals = new Map<Tensor, string>();
   for (const [, module] of root.namedModules()) {
     if (module.loadRefusal === null) continue;
     for (const tensor of stateDict(module).values()) refusals.set(tensor, module.loadRefusal);
   }
-  return refusals;
+  return (who, tensor) => {
+    const refusal = refusals.get(tensor);
+    if (refusal !== undefined) throw new TypeError(`${who}: ${refusal}`);
+  };
 }
 
 /** All that `copy_` refuses. */

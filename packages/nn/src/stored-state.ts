@@ -1,6 +1,6 @@
 import { fromBytes, isFloating, ShapeError, type Tensor } from '@burin/tensor';
 import type { Module } from './module.js';
-import { compareNames, type LoadReport, loadRefusals, refuseDifferences, stateDict, stateTargets } from './state.js';
+import { compareNames, type LoadReport, partsRefuser, refuseDifferences, stateDict, stateTargets } from './state.js';
 import { STORED_DTYPES, type StoredDtype, tensorDtype } from './stored-dtype.js';
 
 /** A tensor as `writeCheckpoint` and `writeSafetensorsFile` of `@burin/checkpoint` take it. */
@@ -35,8 +35,8 @@ export function storedTensors(state: ReadonlyMap<string, Tensor>): StoredTensor[
  */
 export function storedState(module: Module): StoredTensor[] {
   const state = stateDict(module);
-  const refusals = loadRefusals(module);
-  for (const [name, tensor] of state) refuse(`storedState: ${name}`, refusals.get(tensor));
+  const refusePart = partsRefuser(module);
+  for (const [name, tensor] of state) refusePart(`storedState: ${name}`, tensor);
   return storedTensors(state);
 }
 
@@ -61,12 +61,12 @@ export async function loadStored(
   const targets = stateTargets(module);
   const report = compareNames(targets, file.tensors.keys());
   if (strict) refuseDifferences(`loadStored: ${file.name}`, report);
-  const refusals = loadRefusals(module);
+  const refusePart = partsRefuser(module);
   const found = [...file.tensors].flatMap(([name, stored]) => {
     const target = targets.get(name);
     if (!target) return [];
     const who = `loadStored: ${file.name}: ${name}`;
-    refuse(who, refusals.get(target));
+    refusePart(who, target);
     return [{ name, target, dtype: checkStored(who, target, stored) }];
   });
   for (const { name, target, dtype } of found) {
@@ -75,10 +75,6 @@ export async function loadStored(
     read.dispose();
   }
   return report;
-}
-
-function refuse(who: string, refusal: string | undefined): void {
-  if (refusal !== undefined) throw new TypeError(`${who}: ${refusal}`);
 }
 
 /** The dtype of what is stored. */
