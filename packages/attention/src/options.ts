@@ -36,17 +36,15 @@ export interface AttentionOptions extends AttentionMasks {
 
 /** The names of {@link AttentionOptions}. */
 export const ATTENTION_OPTIONS = [
-  ...[
-    'layout',
-    'causal',
-    'window',
-    'queryOffset',
-    'keyPaddingMask',
-    'segments',
-    'bias',
-    'keys',
-    'scale',
-    'dropout',
-    'rng',
-  ],
+  'layout',
+  'causal',
+  'window',
+  'queryOffset',
+  'keyPaddingMask',
+  'segments',
+  'bias',
+  'keys',
+  'scale',
+  'dropout',
+  'rng',
 ];

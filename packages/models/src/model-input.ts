@@ -1,6 +1,15 @@
 import type { KeyValueCache } from '@burin/attention';
 import { checkIds, checkLabels } from '@burin/nn';
-import { checkOptions, type Device, DtypeError, isTensor, ShapeError, type Tensor, tensor } from '@burin/tensor';
+import {
+  checkChoice,
+  checkOptions,
+  type Device,
+  DtypeError,
+  isTensor,
+  ShapeError,
+  type Tensor,
+  tensor,
+} from '@burin/tensor';
 
 /** Where each token stands in its text. */
 export interface Positions {
@@ -120,9 +129,7 @@ export function checkRows(rows: readonly (readonly number[])[], who: string): vo
 export function tokenBatch(rows: readonly (readonly number[])[], options: TokenBatchOptions): TokenBatch {
   checkOptions('tokenBatch', options, ['padTokenId', 'paddingSide', 'vocabSize', 'labels']);
   const { padTokenId = 0, paddingSide = 'right', vocabSize } = options;
-  if (paddingSide !== 'left' && paddingSide !== 'right') {
-    throw new RangeError(`tokenBatch: paddingSide must be left or right, got ${paddingSide}`);
-  }
+  checkChoice('tokenBatch', 'paddingSide', paddingSide, ['left', 'right']);
   checkRows(rows, 'tokenBatch');
   if (rows.length === 0) throw new RangeError('tokenBatch: at least one row of ids is expected, got none');
   const longest = Math.max(...rows.map((row) => row.length));

@@ -1,4 +1,4 @@
-import { checkOptions, scope, type Tensor } from '@burin/tensor';
+import { checkChoice, checkOptions, scope, type Tensor } from '@burin/tensor';
 import { firstRealStates, firstTokenStates, lastTokenStates } from './heads.js';
 
 /** Which token's state stands for a text: the mean of all, the first, or the last. */
@@ -24,9 +24,7 @@ export interface PoolOptions {
 export function poolStates(states: Tensor, attentionMask: Tensor | null = null, options: PoolOptions = {}): Tensor {
   checkOptions('poolStates', options, ['pooling', 'normalize']);
   const { pooling = 'mean', normalize = false } = options;
-  if (pooling !== 'mean' && pooling !== 'cls' && pooling !== 'last') {
-    throw new RangeError(`poolStates: pooling must be mean, cls or last, got ${pooling}`);
-  }
+  checkChoice('poolStates', 'pooling', pooling, ['mean', 'cls', 'last']);
   return scope(() => {
     const vectors = pool(states, attentionMask, pooling);
     if (!normalize) return vectors;

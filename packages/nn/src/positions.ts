@@ -1,4 +1,4 @@
-import { checkOptions, type Tensor, tensor } from '@burin/tensor';
+import { checkChoice, checkOptions, type Tensor, tensor } from '@burin/tensor';
 
 /** The form of {@link sinusoidalPositions}. */
 export interface SinusoidalOptions {
@@ -27,9 +27,7 @@ export function sinusoidalPositions(count: number, width: number, options: Sinus
   const { base = 10000, layout = 'interleaved' } = options;
   checkSizes(count, width);
   if (!(base > 0)) throw new RangeError(`sinusoidalPositions: base must be greater than 0, got ${base}`);
-  if (layout !== 'interleaved' && layout !== 'concatenated') {
-    throw new RangeError(`sinusoidalPositions: layout must be interleaved or concatenated, got ${layout}`);
-  }
+  checkChoice('sinusoidalPositions', 'layout', layout, ['interleaved', 'concatenated']);
   const half = width / 2;
   const table = new Float32Array(count * width);
   for (let p = 0; p < count; p++) {

@@ -1,4 +1,4 @@
-import { checkOptions, checkTensor, commonDevice, scope, type Tensor, zeros } from '@burin/tensor';
+import { checkOptions, checkParameters, checkTensor, commonDevice, scope, type Tensor, zeros } from '@burin/tensor';
 import { checkOrder, type NormOrder, vectorNorm } from './vector-norm.js';
 
 /** Which norm of the gradients. */
@@ -53,9 +53,7 @@ function orderOf(who: string, options: GradNormOptions): NormOrder {
 
 /** What is passed over would not be clipped: names beside the parameters, or a model in their place, are errors. */
 function gradientsOf(who: string, parameters: Iterable<Tensor>): Tensor[] {
-  if (typeof parameters?.[Symbol.iterator] !== 'function') {
-    throw new TypeError(`${who}: expected parameters, such as model.parameters(), got ${typeof parameters}`);
-  }
+  checkParameters(who, parameters);
   return [...new Set(parameters)].flatMap((parameter) => {
     checkTensor(parameter, who);
     return parameter.grad ? [parameter.grad] : [];

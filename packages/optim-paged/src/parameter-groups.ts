@@ -1,4 +1,13 @@
-import { checkOptions, checkTensor, type Device, DeviceError, DtypeError, isTensor, type Tensor } from '@burin/tensor';
+import {
+  checkOptions,
+  checkParameters,
+  checkTensor,
+  type Device,
+  DeviceError,
+  DtypeError,
+  isTensor,
+  type Tensor,
+} from '@burin/tensor';
 import type { UpdateRule } from './update-rule.js';
 
 /** A parameter, or a parameter with the name that messages and the state dict give it. */
@@ -58,7 +67,7 @@ export class ParameterGroups<H extends object> {
    * @throws DeviceError if not all parameters are on one device
    */
   add({ params, ...options }: ParameterGroupOptions<H>): void {
-    checkIterable(this.#rule.name, params);
+    checkParameters(this.#rule.name, params);
     const hyperparameters = { ...this.#defaults, ...known(this.#rule, options as Partial<H>) };
     this.#rule.check(hyperparameters);
     const members = new Map<Tensor, string>();
@@ -132,13 +141,8 @@ export function checkGradient(who: string, key: string, { shape, size, grad }: T
   );
 }
 
-function checkIterable(who: string, params: Iterable<unknown>): void {
-  if (typeof params?.[Symbol.iterator] === 'function') return;
-  throw new TypeError(`${who}: expected parameters, such as model.parameters(), got ${typeof params}`);
-}
-
 function toGroups<H>(who: string, params: OptimizerParameters<H>): ParameterGroupOptions<H>[] {
-  checkIterable(who, params);
+  checkParameters(who, params);
   const items: readonly unknown[] = [...params];
   const isGroup = (item: unknown) => typeof item === 'object' && item !== null && 'params' in item && !isTensor(item);
   if (items.length > 0 && items.every(isGroup)) return items as ParameterGroupOptions<H>[];

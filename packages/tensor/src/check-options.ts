@@ -15,3 +15,16 @@ export function checkOptions(who: string, options: object, known: readonly strin
   if (unknown === undefined) return;
   throw new RangeError(`${who}: there is no option ${unknown}; ${lead} ${known.join(', ')}`);
 }
+
+/** @throws RangeError that lists `choices`, of which there are two or more, unless `value` is one of them */
+export function checkChoice(who: string, name: string, value: string, choices: readonly string[]): void {
+  if (choices.includes(value)) return;
+  const all = `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
+  throw new RangeError(`${who}: ${name} must be ${all}, got ${value}`);
+}
+
+/** @throws TypeError for what is no list, such as a module in the place of its parameters */
+export function checkParameters(who: string, parameters: Iterable<unknown>): void {
+  if (typeof parameters?.[Symbol.iterator] === 'function') return;
+  throw new TypeError(`${who}: expected parameters, such as model.parameters(), got ${typeof parameters}`);
+}

@@ -7,7 +7,7 @@ export {
   noGrad,
   record,
 } from './autograd.js';
-export { checkOptions } from './check-options.js';
+export { checkChoice, checkOptions, checkParameters } from './check-options.js';
 export { CpuDevice, type CpuOptions, cpu } from './cpu/index.js';
 export {
   arange,

@@ -1,4 +1,5 @@
 import { record } from '../autograd.js';
+import { checkChoice } from '../check-options.js';
 import type { UnaryOp } from '../kernels/elementwise.js';
 import { scope } from '../scope.js';
 import { Tensor } from '../tensor.js';
@@ -76,9 +77,7 @@ export const clampMax = (x: Tensor, bound: number): Tensor => unary('clampMax', 
  * @throws RangeError for another approximation
  */
 export function gelu(x: Tensor, { approximate = 'none' }: { approximate?: 'none' | 'tanh' } = {}): Tensor {
-  if (approximate !== 'none' && approximate !== 'tanh') {
-    throw new RangeError(`gelu: approximate must be none or tanh, got ${approximate}`);
-  }
+  checkChoice('gelu', 'approximate', approximate, ['none', 'tanh']);
   return unary(approximate === 'tanh' ? 'geluTanh' : 'geluErf', x);
 }
 

@@ -1,3 +1,4 @@
+import { checkChoice } from '@burin/tensor';
 import { tokenize13a } from './tokenize-13a.js';
 
 /** How close texts are to their references, and what that was computed of. Lists go by the length of n-grams, 1 to 4. */
@@ -49,9 +50,7 @@ export function corpusBleu(
   { smoothing = 'exp', tokenize = tokenize13a }: BleuOptions = {},
 ): BleuScores {
   checkReferences(hypotheses, references);
-  if (smoothing !== 'exp' && smoothing !== 'none') {
-    throw new RangeError(`corpusBleu: smoothing must be exp or none, got ${smoothing}`);
-  }
+  checkChoice('corpusBleu', 'smoothing', smoothing, ['exp', 'none']);
   const counts: Counts = { matches: zeros(), totals: zeros(), hypothesisLength: 0, referenceLength: 0 };
   for (const [i, hypothesis] of hypotheses.entries()) {
     addLine(counts, tokenize(hypothesis), [references[i]!].flat().map(tokenize));
